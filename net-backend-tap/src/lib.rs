@@ -1,0 +1,1 @@
+//! Tap devices of Linux and FreeBSD as a net-backend backend.

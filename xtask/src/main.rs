@@ -1,0 +1,3 @@
+//! Development commands of the net-backend workspace.
+
+fn main() {}
