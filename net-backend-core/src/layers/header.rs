@@ -1,0 +1,166 @@
+use crate::{
+    Counters, DropReason, HeaderLength, QueuePair, Received, Result, RxQueue, RxSlice, Sent,
+    Source, TxQueue, TxSlice, VirtioNetHeader, gather, scatter, total_length,
+};
+
+/// Makes a pair with headers of `native` length look like one with headers of `wanted` length. The same pair
+/// when they are equal. Frames are not copied: a header is one more piece.
+///
+/// Without a native header, frames that ask for an offload are dropped as
+/// [`DropReason::NotNegotiated`], and received ones carry a header that asks for nothing.
+pub fn adapt_header(pair: QueuePair, native: HeaderLength, wanted: HeaderLength) -> QueuePair {
+    if native == wanted {
+        return pair;
+    }
+    QueuePair {
+        rx: Box::new(HeaderRx {
+            inner: pair.rx,
+            native,
+            wanted,
+            counters: Counters::new(),
+        }),
+        tx: Box::new(HeaderTx {
+            inner: pair.tx,
+            native,
+            wanted,
+            counters: Counters::new(),
+        }),
+    }
+}
+
+/// Pieces of a frame that find room on the stack; longer lists are allocated.
+const PIECES: usize = 34;
+
+struct HeaderTx {
+    inner: Box<dyn TxQueue>,
+    native: HeaderLength,
+    wanted: HeaderLength,
+    counters: Counters,
+}
+
+impl HeaderTx {
+    fn transmit(&mut self, frame: &[TxSlice<'_>], length: usize) -> Result<Sent> {
+        let skip = self.wanted.bytes();
+        let mut wire = VirtioNetHeader::default().encode();
+        let copied = gather(frame, 0, wire.get_mut(..skip).unwrap_or_default());
+        let header = match VirtioNetHeader::decode(wire, self.wanted) {
+            Some(header) if copied == skip && length >= skip => header,
+            _ => return Ok(Sent::Dropped(DropReason::Malformed)),
+        };
+        if self.native == HeaderLength::None && !header.transmit_features().is_empty() {
+            return Ok(Sent::Dropped(DropReason::NotNegotiated));
+        }
+        let native = header.encode();
+        let native = native.get(..self.native.bytes()).unwrap_or_default();
+        let pieces = std::iter::once(TxSlice::new(native)).chain(skipped(frame, skip));
+        let mut room = [TxSlice::EMPTY; PIECES];
+        match room.get_mut(..=frame.len()) {
+            Some(room) => {
+                room.iter_mut()
+                    .zip(pieces)
+                    .for_each(|(place, piece)| *place = piece);
+                self.inner.send(room)
+            }
+            None => self.inner.send(&pieces.collect::<Vec<_>>()),
+        }
+    }
+}
+
+impl TxQueue for HeaderTx {
+    fn send(&mut self, frame: &[TxSlice<'_>]) -> Result<Sent> {
+        let length = total_length(frame);
+        let sent = self.transmit(frame, length)?;
+        Ok(self.counters.count_sent(length, sent))
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        self.inner.flush()
+    }
+
+    fn source(&self) -> Source<'_> {
+        self.inner.source()
+    }
+
+    fn counters(&self) -> Counters {
+        self.counters.clone()
+    }
+}
+
+struct HeaderRx {
+    inner: Box<dyn RxQueue>,
+    native: HeaderLength,
+    wanted: HeaderLength,
+    counters: Counters,
+}
+
+impl HeaderRx {
+    fn adapted(&self, length: usize) -> usize {
+        length.saturating_sub(self.native.bytes()) + self.wanted.bytes()
+    }
+}
+
+impl RxQueue for HeaderRx {
+    fn peek(&mut self) -> Result<Option<usize>> {
+        Ok(self.inner.peek()?.map(|length| self.adapted(length)))
+    }
+
+    fn recv(&mut self, into: &mut [RxSlice<'_>]) -> Result<Option<Received>> {
+        let mut wire = VirtioNetHeader::default().encode();
+        let native = wire.get_mut(..self.native.bytes()).unwrap_or_default();
+        let Some(received) = recv_behind(&mut *self.inner, native, into, self.wanted.bytes())?
+        else {
+            return Ok(None);
+        };
+        let header = VirtioNetHeader::decode(wire, self.native).unwrap_or_default();
+        let wanted = header.encode();
+        let wanted = wanted.get(..self.wanted.bytes()).unwrap_or_default();
+        let stored = scatter(wanted, into, 0);
+        Ok(Some(self.counters.count_received(Received {
+            length: self.adapted(received.length),
+            truncated: received.truncated || stored < wanted.len(),
+        })))
+    }
+
+    fn source(&self) -> Source<'_> {
+        self.inner.source()
+    }
+
+    fn counters(&self) -> Counters {
+        self.counters.clone()
+    }
+}
+
+/// Receives the native header into `native`, and the frame into the buffer behind its first `skip` bytes.
+fn recv_behind(
+    inner: &mut dyn RxQueue,
+    native: &mut [u8],
+    into: &mut [RxSlice<'_>],
+    skip: usize,
+) -> Result<Option<Received>> {
+    let count = into.len();
+    let rest = into.iter_mut().scan(skip, |skip, piece| {
+        let here = *skip;
+        *skip = skip.saturating_sub(piece.len());
+        Some(piece.skip(here))
+    });
+    let pieces = std::iter::once(RxSlice::new(native)).chain(rest);
+    let mut room: [RxSlice<'_>; PIECES] = std::array::from_fn(|_| RxSlice::new(&mut []));
+    match room.get_mut(..=count) {
+        Some(room) => {
+            room.iter_mut()
+                .zip(pieces)
+                .for_each(|(place, piece)| *place = piece);
+            inner.recv(room)
+        }
+        None => inner.recv(&mut pieces.collect::<Vec<_>>()),
+    }
+}
+
+/// The frame without its first `skip` bytes.
+fn skipped<'a>(frame: &[TxSlice<'a>], skip: usize) -> impl Iterator<Item = TxSlice<'a>> {
+    frame.iter().scan(skip, |skip, piece| {
+        let here = *skip;
+        *skip = skip.saturating_sub(piece.len());
+        Some(piece.skip(here))
+    })
+}

@@ -1,0 +1,45 @@
+//! Events from one end to the other.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::channel::{bell, readable};
+use crate::wake::Wake;
+use crate::{Bell, Event, Result, Source};
+
+#[derive(Debug)]
+pub(super) struct Events {
+    queue: Mutex<VecDeque<Event>>,
+    wake: Wake<Bell>,
+}
+
+impl Events {
+    pub(super) fn new() -> Result<Self> {
+        Ok(Self {
+            queue: Mutex::default(),
+            wake: Wake::new(bell()?),
+        })
+    }
+
+    pub(super) fn push(&self, event: Event) {
+        self.queue().push_back(event);
+        self.wake.notify();
+    }
+
+    pub(super) fn pop(&self) -> Option<Event> {
+        let mut queue = self.queue();
+        let event = queue.pop_front();
+        if event.is_none() {
+            self.wake.arm();
+        }
+        event
+    }
+
+    pub(super) fn source(&self) -> Source<'_> {
+        readable(&self.wake)
+    }
+
+    fn queue(&self) -> MutexGuard<'_, VecDeque<Event>> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
