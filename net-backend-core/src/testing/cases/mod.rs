@@ -1,0 +1,70 @@
+//! The cases, one file for each concern.
+
+mod activation;
+mod boundaries;
+mod identity;
+mod lifecycle;
+mod readiness;
+mod receiving;
+
+use super::bench::Bench;
+use super::{Failure, Path, RigTraits};
+
+/// One case.
+pub(super) struct Case {
+    /// `concern/what`.
+    pub(super) name: &'static str,
+    /// Whether it can be run with such a fixture.
+    pub(super) needs: fn(&RigTraits) -> bool,
+    /// Whether it looks at the whole process, so that nothing else may run.
+    pub(super) alone: bool,
+    pub(super) run: fn(&mut Bench<'_>) -> Result<(), Failure>,
+}
+
+impl Case {
+    /// A case for every backend.
+    const fn always(name: &'static str, run: fn(&mut Bench<'_>) -> Result<(), Failure>) -> Self {
+        Self::with(name, |_| true, run)
+    }
+
+    /// A case for backends with something at the far end, if only themselves.
+    const fn delivering(
+        name: &'static str,
+        run: fn(&mut Bench<'_>) -> Result<(), Failure>,
+    ) -> Self {
+        Self::with(name, |traits| traits.path != Path::Nowhere, run)
+    }
+
+    const fn with(
+        name: &'static str,
+        needs: fn(&RigTraits) -> bool,
+        run: fn(&mut Bench<'_>) -> Result<(), Failure>,
+    ) -> Self {
+        Self {
+            name,
+            needs,
+            alone: false,
+            run,
+        }
+    }
+
+    const fn alone(self) -> Self {
+        Self {
+            alone: true,
+            ..self
+        }
+    }
+}
+
+pub(super) fn all() -> impl Iterator<Item = &'static Case> {
+    [
+        activation::CASES,
+        identity::CASES,
+        boundaries::CASES,
+        receiving::CASES,
+        readiness::CASES,
+        lifecycle::CASES,
+    ]
+    .into_iter()
+    .flatten()
+}

@@ -1,0 +1,102 @@
+//! Frames that the suite knows again: they have an EtherType and a source address of their own, a number, and
+//! bytes that follow from the number.
+
+use super::Failure;
+use super::failure::ensure;
+use crate::{HeaderLength, VirtioNetHeader};
+
+/// What every source address of the suite begins with; the number of the frame follows.
+const PREFIX: [u8; 3] = [0x06, 0x4e, 0x42];
+/// Local experimental EtherType 1 (IEEE 802-2014, 9.2.3).
+const EXPERIMENTAL: [u8; 2] = [0x88, 0xb5];
+/// Ethernet header, in bytes.
+const ETHERNET: usize = 14;
+
+/// A frame with its header.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Frame {
+    pub(super) number: u32,
+    pub(super) header: VirtioNetHeader,
+    pub(super) bytes: Vec<u8>,
+}
+
+impl Frame {
+    /// An ordinary frame of `length` bytes, at least 14. Numbers count modulo 2^24.
+    pub(super) fn plain(number: u32, length: usize) -> Self {
+        let mut bytes = ethernet(number, EXPERIMENTAL);
+        bytes.extend(pattern(number).take(length.saturating_sub(ETHERNET)));
+        Self {
+            number,
+            header: VirtioNetHeader::default(),
+            bytes,
+        }
+    }
+
+    /// The frame as a queue with such headers takes it.
+    pub(super) fn on_wire(&self, header: HeaderLength) -> Vec<u8> {
+        let wire = self.header.encode();
+        let mut bytes = wire.get(..header.bytes()).unwrap_or_default().to_vec();
+        bytes.extend_from_slice(&self.bytes);
+        bytes
+    }
+
+    /// Complains unless `bytes` are this frame.
+    pub(super) fn check(&self, bytes: &[u8]) -> Result<(), Failure> {
+        let (number, length) = (self.number, self.bytes.len());
+        let other = number_of(bytes);
+        ensure!(
+            other == Some(number & 0x00ff_ffff),
+            "expected frame {number} of {length} bytes, got frame {other:?} of {} bytes",
+            bytes.len()
+        );
+        ensure!(
+            bytes.len() == length,
+            "frame {number} has {} bytes instead of {length}",
+            bytes.len()
+        );
+        let wrong = bytes.iter().zip(&self.bytes).position(|(a, b)| a != b);
+        ensure!(
+            wrong.is_none(),
+            "frame {number} of {length} bytes differs at byte {wrong:?}"
+        );
+        Ok(())
+    }
+}
+
+/// Destination (everybody), source (with the number) and type.
+pub(super) fn ethernet(number: u32, kind: [u8; 2]) -> Vec<u8> {
+    let [_, a, b, c] = number.to_be_bytes();
+    let [p, q, r] = PREFIX;
+    let [s, t] = kind;
+    vec![0xff, 0xff, 0xff, 0xff, 0xff, 0xff, p, q, r, a, b, c, s, t]
+}
+
+/// The number of a frame of the suite; `None` for any other frame.
+pub(super) fn number_of(bytes: &[u8]) -> Option<u32> {
+    let (_, rest) = bytes.split_first_chunk::<6>()?;
+    let (prefix, rest) = rest.split_first_chunk::<3>()?;
+    let ([a, b, c], rest) = rest.split_first_chunk::<3>()?;
+    (rest.len() >= 2 && *prefix == PREFIX).then(|| u32::from_be_bytes([0, *a, *b, *c]))
+}
+
+/// Splits what a queue gave into its header, padded to 12 bytes, and the frame.
+pub(super) fn split(frame: &[u8], header: HeaderLength) -> Result<([u8; 12], &[u8]), Failure> {
+    let length = header.bytes();
+    let (head, bytes) = frame.split_at_checked(length).ok_or_else(|| {
+        Failure::new(format!(
+            "{} bytes received, the header has {length}",
+            frame.len()
+        ))
+    })?;
+    let mut wire = VirtioNetHeader::default().encode();
+    for (place, byte) in wire.iter_mut().zip(head) {
+        *place = *byte;
+    }
+    Ok((wire, bytes))
+}
+
+/// Bytes without end that follow from the number, with a period longer than any frame.
+pub(super) fn pattern(number: u32) -> impl Iterator<Item = u8> {
+    let mut random = super::random::Random::new(u64::from(number & 0x00ff_ffff));
+    std::iter::repeat_with(move || random.next().to_le_bytes()).flatten()
+}

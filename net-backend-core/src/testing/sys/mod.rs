@@ -1,0 +1,38 @@
+//! What the suite needs from the operating system to wait like a VMM does.
+//!
+//! Each of `unix` and `unsupported` supplies `ready` and `closes_on_exec`; each of `epoll`, `kqueue` and
+//! `no_edge` supplies `Edge`.
+
+#[cfg(not(unix))]
+#[path = "unsupported.rs"]
+mod imp;
+#[cfg(unix)]
+#[path = "unix.rs"]
+mod imp;
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+#[path = "epoll.rs"]
+mod edge;
+#[cfg(any(
+    target_os = "freebsd",
+    target_os = "netbsd",
+    target_os = "openbsd",
+    target_os = "dragonfly",
+    target_vendor = "apple"
+))]
+#[path = "kqueue.rs"]
+mod edge;
+#[cfg(not(any(
+    target_os = "linux",
+    target_os = "android",
+    target_os = "freebsd",
+    target_os = "netbsd",
+    target_os = "openbsd",
+    target_os = "dragonfly",
+    target_vendor = "apple"
+)))]
+#[path = "no_edge.rs"]
+mod edge;
+
+pub use edge::Edge;
+pub use imp::{closes_on_exec, ready};
