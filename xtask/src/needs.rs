@@ -1,0 +1,132 @@
+//! What a command needs from the machine: is it there, and if not, who may install it.
+
+use std::env;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{Result, bail};
+
+use crate::steps;
+
+/// Something from a Debian package that a command cannot do without.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Need {
+    /// The Debian package.
+    pub(crate) package: &'static str,
+    /// The program that is used from it, wherever that comes from; `None` for a library.
+    pub(crate) program: Option<&'static str>,
+}
+
+/// Makes sure that all `needs` are met: installs what is missing if `setup`.
+///
+/// # Errors
+///
+/// If something is missing and may not or cannot be installed. The message has the line that installs it.
+pub(crate) fn ensure(needs: &[Need], setup: bool) -> Result<()> {
+    let missing: Vec<Need> = needs.iter().copied().filter(|need| !is_met(need)).collect();
+    if missing.is_empty() {
+        if setup {
+            println!("--setup: nothing to install");
+        }
+        return Ok(());
+    }
+    let packages: Vec<&str> = missing.iter().map(|need| need.package).collect();
+    if !setup {
+        bail!("{}", advice(&missing));
+    }
+    println!("--setup: installing {}", packages.join(", "));
+    let install = |arguments: &[&str]| -> Result<()> {
+        steps::run(as_root("apt-get")?.args(arguments).args(&packages))
+    };
+    let arguments = ["install", "--yes", "--no-install-recommends"];
+    if install(&arguments).is_err() {
+        steps::run(as_root("apt-get")?.arg("update"))?;
+        install(&arguments)?;
+    }
+    Ok(())
+}
+
+/// A command that runs `program` as root: directly, or with sudo.
+///
+/// # Errors
+///
+/// If this user is not root and there is no sudo.
+pub(crate) fn as_root(program: &str) -> Result<Command> {
+    if is_root() {
+        Ok(Command::new(program))
+    } else if is_program("sudo") {
+        let mut command = Command::new("sudo");
+        command.arg(program);
+        Ok(command)
+    } else {
+        bail!("`{program}` needs root, and there is no sudo here: run it as root")
+    }
+}
+
+/// Whether this process runs as root.
+pub(crate) fn is_root() -> bool {
+    let identity = Command::new("id").arg("-u").output();
+    identity.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
+}
+
+fn is_met(need: &Need) -> bool {
+    match need.program {
+        Some(program) => is_program(program),
+        None => is_installed(need.package),
+    }
+}
+
+fn is_program(name: &str) -> bool {
+    let path = env::var_os("PATH").unwrap_or_default();
+    // Where ordinary users' PATH on Debian does not lead, though some tools for the network live there.
+    let administration = ["/usr/sbin", "/sbin"].map(Into::into);
+    env::split_paths(&path)
+        .chain(administration)
+        .any(|directory| Path::new(&directory).join(name).is_file())
+}
+
+fn is_installed(package: &str) -> bool {
+    Command::new("dpkg-query")
+        .args(["--show", "--showformat=${db:Status-Status}", package])
+        .stderr(Stdio::null())
+        .output()
+        .is_ok_and(|output| output.stdout == b"installed")
+}
+
+fn advice(missing: &[Need]) -> String {
+    let packages: Vec<&str> = missing.iter().map(|need| need.package).collect();
+    let packages = packages.join(" ");
+    format!("missing: {packages}. Add --setup, or run `sudo apt-get install {packages}`")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PRESENT: Need = Need {
+        package: "coreutils",
+        program: Some("id"),
+    };
+    const ABSENT: Need = Need {
+        package: "no-such-package",
+        program: Some("no-such-program"),
+    };
+    const ABSENT_LIBRARY: Need = Need {
+        package: "no-such-library",
+        program: None,
+    };
+
+    #[test]
+    fn what_is_there_needs_no_setup() {
+        ensure(&[], false).unwrap();
+        ensure(&[PRESENT], false).unwrap();
+    }
+
+    #[test]
+    fn what_is_missing_is_named_with_the_line_that_installs_it() {
+        let error = ensure(&[PRESENT, ABSENT, ABSENT_LIBRARY], false).unwrap_err();
+        let line = "`sudo apt-get install no-such-package no-such-library`";
+        assert!(error.to_string().contains(line), "{error}");
+        assert!(!error.to_string().contains("coreutils"), "{error}");
+    }
+}

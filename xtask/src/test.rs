@@ -1,0 +1,118 @@
+//! `cargo xtask test`: all tests of the workspace, every feature alone, the loom models.
+
+use std::fs::OpenOptions;
+
+use anyhow::Result;
+use clap::Args;
+
+use crate::needs::{self, Need};
+use crate::steps::{self, Steps};
+use crate::workspace::Workspace;
+
+/// The Debian packages that the tests need.
+const NEEDS: &[Need] = &[];
+
+/// The backends that `--required` does not allow to be skipped.
+const REQUIRED: &str = "tap";
+
+/// Names the backends whose conformance cases fail if they cannot run here, separated by commas.
+const REQUIRE_VARIABLE: &str = "NET_BACKEND_REQUIRE";
+
+const TUN: &str = "/dev/net/tun";
+
+/// Run all tests of the workspace, build every feature alone, run the loom models
+///
+/// The first step is `cargo test --workspace --all-features`. Conformance cases of a backend that this machine
+/// does not offer are reported as ignored, with the reason. The second step builds each crate without features and
+/// with each feature alone, with warnings as errors. The third runs the loom models of net-backend-core, which try
+/// all interleavings of its shared state.
+#[derive(Args, Debug)]
+pub(crate) struct Options {
+    /// Install missing Debian packages (with apt-get, through sudo if needed)
+    #[arg(long)]
+    setup: bool,
+    /// Fail instead of skipping the conformance cases of tap (sets NET_BACKEND_REQUIRE=tap)
+    #[arg(long)]
+    required: bool,
+}
+
+/// Runs the command.
+///
+/// # Errors
+///
+/// If something is missing on this machine, or a step failed.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    needs::ensure(NEEDS, options.setup)?;
+    let workspace = Workspace::load()?;
+    announce_skips(options.required);
+    let mut steps = Steps::default();
+    steps.step("tests", || tests(&workspace, options.required));
+    for library in workspace.libraries() {
+        let choices = [None].into_iter().chain(library.features().map(Some));
+        for feature in choices {
+            let with = feature.map_or("no feature".to_owned(), |it| format!("only {it}"));
+            steps.step(format!("{} with {with}", library.name), || {
+                check_alone(&workspace, &library.name, feature)
+            });
+        }
+    }
+    steps.step("loom models", || loom(&workspace));
+    steps.finish()
+}
+
+fn tests(workspace: &Workspace, required: bool) -> Result<()> {
+    let mut cargo = workspace.cargo();
+    cargo.args(["test", "--workspace", "--all-features", "--no-fail-fast"]);
+    if required {
+        cargo.env(REQUIRE_VARIABLE, REQUIRED);
+    }
+    steps::run(&mut cargo)
+}
+
+fn check_alone(workspace: &Workspace, package: &str, feature: Option<&str>) -> Result<()> {
+    let mut cargo = workspace.cargo();
+    // Other flags mean other builds of all dependencies: a directory of its own keeps those of the tests.
+    cargo
+        .env("RUSTFLAGS", "-D warnings")
+        .args(["check", "--package", package, "--no-default-features"])
+        .args(feature.map(|it| format!("--features={it}")))
+        .arg("--target-dir")
+        .arg(workspace.target.join("features"));
+    steps::run(&mut cargo)
+}
+
+fn loom(workspace: &Workspace) -> Result<()> {
+    let mut cargo = workspace.cargo();
+    cargo
+        .env("RUSTFLAGS", "--cfg loom")
+        .args([
+            "test",
+            "--package",
+            "net-backend-core",
+            "--release",
+            "--lib",
+        ])
+        .arg("--target-dir")
+        .arg(workspace.target.join("loom"))
+        .arg("loom");
+    steps::run(&mut cargo)
+}
+
+fn announce_skips(required: bool) {
+    let Err(error) = OpenOptions::new().read(true).write(true).open(TUN) else {
+        return;
+    };
+    let consequence = if required {
+        "will FAIL, because of --required"
+    } else {
+        "will be skipped"
+    };
+    println!("{TUN}: {error}. The conformance cases of tap {consequence}.");
+    if needs::is_root() {
+        println!("To have them run: `modprobe tun`, or pass {TUN} into this container.");
+    } else {
+        println!(
+            "To have them run: `sudo chmod 0666 {TUN}`, as distributions ship it, or be root."
+        );
+    }
+}
