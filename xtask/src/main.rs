@@ -1,8 +1,10 @@
 //! Development commands of the net-backend workspace: `cargo xtask --help`.
 
+mod cross;
 mod needs;
 mod steps;
 mod test;
+mod toolchain;
 mod workspace;
 
 use std::process::ExitCode;
@@ -14,11 +16,13 @@ use clap::Parser;
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 enum Cli {
     Test(test::Options),
+    Cross(cross::Options),
 }
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse() {
         Cli::Test(options) => test::run(&options),
+        Cli::Cross(options) => cross::run(&options),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,0 +1,114 @@
+//! `cargo xtask cross`: the oldest supported Rust, and the systems that this machine is not.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Args;
+
+use crate::steps::{self, Steps};
+use crate::toolchain::Toolchain;
+use crate::workspace::Workspace;
+
+const CORE: &str = "net-backend-core";
+
+/// Systems for which only the core is checked: nothing else in the workspace works there. The features in the
+/// second column do not build there: vm-memory's `rawfd` calls libc's `read` with Unix's types.
+const CORE_TARGETS: &[(&str, &[&str])] = &[
+    ("aarch64-apple-darwin", &[]),
+    ("x86_64-unknown-illumos", &[]),
+    ("x86_64-pc-windows-gnu", &["vm-memory"]),
+];
+
+/// Check with the oldest supported Rust, and for FreeBSD and other systems
+///
+/// Everything here is done with the Rust version that the manifests promise (`rust-version`), so each step checks
+/// that promise too. On this machine's system and on FreeBSD all library crates are checked, with all features,
+/// tests and examples; FreeBSD with clippy. On macOS, illumos and Windows the core is checked. The standard
+/// library of these systems is built from source (`-Zbuild-std`), nothing is linked or run.
+///
+/// The toolchain comes from Debian's packages (rustc-web and others). `--setup` downloads and unpacks them under
+/// target/toolchains; nothing is installed into the system.
+#[derive(Args, Debug)]
+pub(crate) struct Options {
+    /// Download the toolchain from Debian's archive and unpack it under target/toolchains
+    #[arg(long)]
+    setup: bool,
+    /// Use this toolchain instead (`rustc --print sysroot` of one with rust-src and clippy)
+    #[arg(long, value_name = "DIRECTORY")]
+    toolchain: Option<PathBuf>,
+}
+
+/// Runs the command.
+///
+/// # Errors
+///
+/// If there is no toolchain, or a step failed.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let workspace = Workspace::load()?;
+    let toolchain = match &options.toolchain {
+        Some(root) => Toolchain::at(root, workspace.rust_version()?)?,
+        None => Toolchain::from_debian(&workspace, options.setup)?,
+    };
+    println!("toolchain: {toolchain}");
+    let mut steps = Steps::default();
+    steps.step("this system: libraries", || host(&workspace, &toolchain));
+    steps.step("x86_64-unknown-freebsd: libraries", || {
+        freebsd(&workspace, &toolchain)
+    });
+    for (target, without) in CORE_TARGETS {
+        steps.step(format!("{target}: core"), || {
+            core(&workspace, &toolchain, target, without)
+        });
+    }
+    steps.finish()
+}
+
+fn host(workspace: &Workspace, toolchain: &Toolchain) -> Result<()> {
+    let mut cargo = toolchain.cargo(workspace);
+    cargo
+        .args(["check", "--workspace", "--exclude", env!("CARGO_PKG_NAME")])
+        .args(["--all-features", "--all-targets", "--target-dir"])
+        .arg(directory(workspace, "host"));
+    steps::run(&mut cargo)
+}
+
+fn freebsd(workspace: &Workspace, toolchain: &Toolchain) -> Result<()> {
+    let target = "x86_64-unknown-freebsd";
+    let mut cargo = toolchain.cargo(workspace);
+    cargo
+        .env("RUSTC_BOOTSTRAP", "1")
+        .args(["clippy", "-Zbuild-std", "--target", target])
+        .args(["--workspace", "--exclude", env!("CARGO_PKG_NAME")])
+        .args(["--all-features", "--all-targets", "--target-dir"])
+        .arg(directory(workspace, target))
+        // The code may name lints that are younger than this clippy.
+        .args(["--", "-D", "warnings", "-A", "unknown-lints"]);
+    steps::run(&mut cargo)
+}
+
+fn core(
+    workspace: &Workspace,
+    toolchain: &Toolchain,
+    target: &str,
+    without: &[&str],
+) -> Result<()> {
+    let libraries = workspace.libraries();
+    let features: Vec<&str> = libraries
+        .filter(|package| package.name == CORE)
+        .flat_map(|package| package.features())
+        .filter(|feature| !without.contains(feature))
+        .collect();
+    let mut cargo = toolchain.cargo(workspace);
+    cargo
+        .env("RUSTC_BOOTSTRAP", "1")
+        .args(["check", "-Zbuild-std", "--target", target])
+        .args(["--package", CORE, "--no-default-features", "--features"])
+        .arg(features.join(","))
+        .arg("--target-dir")
+        .arg(directory(workspace, target));
+    steps::run(&mut cargo)
+}
+
+fn directory(workspace: &Workspace, target: &str) -> PathBuf {
+    workspace.target.join("cross").join(target)
+}
