@@ -4,6 +4,7 @@ mod cross;
 mod needs;
 mod steps;
 mod test;
+mod tidy;
 mod toolchain;
 mod workspace;
 
@@ -16,12 +17,14 @@ use clap::Parser;
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 enum Cli {
     Test(test::Options),
+    Tidy(tidy::Options),
     Cross(cross::Options),
 }
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse() {
         Cli::Test(options) => test::run(&options),
+        Cli::Tidy(options) => tidy::run(&options),
         Cli::Cross(options) => cross::run(&options),
     };
     match outcome {

@@ -33,6 +33,8 @@ pub(crate) struct Package {
     pub(crate) name: String,
     /// The version.
     pub(crate) version: String,
+    /// Where its manifest is.
+    pub(crate) manifest_path: PathBuf,
     /// The oldest Rust it supports, if it says so.
     pub(crate) rust_version: Option<String>,
     features: BTreeMap<String, Vec<String>>,
@@ -87,11 +89,16 @@ impl Workspace {
         command
     }
 
+    /// The crates of the workspace.
+    pub(crate) fn members(&self) -> impl Iterator<Item = &Package> {
+        let packages = self.packages.iter();
+        packages.filter(|package| self.workspace_members.contains(&package.id))
+    }
+
     /// The crates that users get: all members but this program.
     pub(crate) fn libraries(&self) -> impl Iterator<Item = &Package> {
-        self.packages.iter().filter(|package| {
-            package.name != env!("CARGO_PKG_NAME") && self.workspace_members.contains(&package.id)
-        })
+        self.members()
+            .filter(|package| package.name != env!("CARGO_PKG_NAME"))
     }
 
     /// The oldest Rust that the workspace promises to build with.
@@ -166,6 +173,7 @@ pub(crate) mod tests {
         let package = |name: &str, rust: &str| {
             serde_json::json!({
                 "id": name, "name": name, "version": "1.0.0", "rust_version": rust,
+                "manifest_path": format!("/w/{name}/Cargo.toml"),
                 "features": {"default": [], "tap": [], "slirp": []},
                 "targets": [{"name": "describe", "kind": ["example"]}],
             })
