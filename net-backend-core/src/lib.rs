@@ -66,4 +66,6 @@ pub use source::{Interest, Source};
 pub use sys::{
     Bell, BorrowedDescriptor, OwnedDescriptor, RxSlice, TxSlice, gather, scatter, total_length,
 };
+#[cfg(feature = "vm-memory")]
+pub use sys::{GuestBuffers, GuestFrame};
 pub use uri::{ConfigError, ConfigProblem, OptionSpec, OptionValue, Options, Uri};

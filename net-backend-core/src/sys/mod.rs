@@ -7,6 +7,8 @@
 //! - `Bell`: a [`Doorbell`](crate::wake::Doorbell) with a descriptor that is readable while it rings.
 
 mod slices;
+#[cfg(feature = "vm-memory")]
+mod volatile;
 
 #[cfg(unix)]
 #[path = "unix.rs"]
@@ -17,3 +19,5 @@ mod imp;
 
 pub use imp::{Bell, BorrowedDescriptor, OwnedDescriptor};
 pub use slices::{RxSlice, TxSlice, gather, scatter, total_length};
+#[cfg(feature = "vm-memory")]
+pub use volatile::{GuestBuffers, GuestFrame};
