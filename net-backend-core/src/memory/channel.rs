@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::wake::Wake;
 use crate::{
-    Bell, Counters, DropReason, Error, Features, FrameLength, HeaderLength, Interest, Received,
-    Result, RxQueue, RxSlice, Sent, Source, TxQueue, TxSlice, VirtioNetHeader, gather, scatter,
-    total_length,
+    Bell, Counters, DropReason, Error, Features, FrameLength, HeaderFlags, HeaderLength, Interest,
+    Received, Result, RxQueue, RxSlice, Sent, Source, TxQueue, TxSlice, VirtioNetHeader, gather,
+    scatter, total_length,
 };
 
 /// The queue itself. Frames are kept with a decoded header, so that both sides may use different lengths.
@@ -234,8 +234,10 @@ fn leading_header(frame: &[TxSlice<'_>], length: HeaderLength) -> Option<VirtioN
     let mut wire = VirtioNetHeader::default().encode();
     gather(frame, 0, wire.get_mut(..length.bytes())?);
     let header = VirtioNetHeader::decode(wire, length)?;
-    // What the sender wrote there means nothing (virtio 1.2, 5.1.6.2); frames are never spread here.
+    // A sender has only the one flag, and what it wrote into the others means nothing to a receiver (virtio
+    // 1.2, 5.1.6.2); frames are never spread here.
     Some(VirtioNetHeader {
+        flags: header.flags & HeaderFlags::NEEDS_CSUM,
         buffers: 1,
         ..header
     })
