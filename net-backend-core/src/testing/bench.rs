@@ -12,6 +12,9 @@ use crate::{
 /// How long a frame may take to the other side.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How long to listen to be sure that nothing comes.
+pub(super) const SILENCE: Duration = Duration::from_millis(50);
+
 pub(super) struct Bench<'r> {
     /// Before the backend, so that they are dropped first.
     pub(super) pairs: Vec<QueuePair>,
@@ -63,6 +66,12 @@ impl<'r> Bench<'r> {
     pub(super) fn frame(&mut self, length: usize) -> Frame {
         self.number += 1;
         Frame::plain(self.number, length)
+    }
+
+    /// The number for a frame that is not made here.
+    pub(super) fn number(&mut self) -> u32 {
+        self.number += 1;
+        self.number
     }
 
     pub(super) fn pair(&mut self, queue: u16) -> Result<&mut QueuePair, Failure> {

@@ -55,6 +55,7 @@ mod peer;
 mod random;
 mod rig;
 mod runner;
+mod segments;
 mod sys;
 
 pub use failure::Failure;

@@ -2,10 +2,18 @@
 
 mod activation;
 mod boundaries;
+mod busy;
+mod counters;
+mod headers;
 mod identity;
 mod lifecycle;
+mod link;
+mod model;
+mod multiqueue;
+mod offloads;
 mod readiness;
 mod receiving;
+mod stress;
 
 use super::bench::Bench;
 use super::{Failure, Path, RigTraits};
@@ -63,7 +71,15 @@ pub(super) fn all() -> impl Iterator<Item = &'static Case> {
         boundaries::CASES,
         receiving::CASES,
         readiness::CASES,
+        busy::CASES,
+        link::CASES,
         lifecycle::CASES,
+        headers::CASES,
+        offloads::CASES,
+        multiqueue::CASES,
+        counters::CASES,
+        model::CASES,
+        stress::CASES,
     ]
     .into_iter()
     .flatten()

@@ -9,7 +9,7 @@ use crate::testing::bench::PATIENCE;
 use crate::testing::failure::ensure;
 use crate::testing::frames::Frame;
 use crate::testing::sys::{Edge, closes_on_exec, ready};
-use crate::{Activation, BorrowedDescriptor, RxSlice};
+use crate::{Activation, BorrowedDescriptor, RxSlice, Source};
 
 pub(super) const CASES: &[Case] = &[
     Case::always("readiness/idle-does-not-block", idle_does_not_block),
@@ -26,8 +26,8 @@ pub(super) const CASES: &[Case] = &[
 const BLOCKED: Duration = Duration::from_millis(500);
 
 /// Registers an edge-triggered wait, where the operating system has one.
-pub(super) fn register(bench: &mut Bench<'_>) -> Result<Edge, Failure> {
-    Edge::new(bench.pair(0)?.rx.source()).map_err(|error| match error.kind() {
+pub(super) fn listen(source: Source<'_>) -> Result<Edge, Failure> {
+    Edge::new(source).map_err(|error| match error.kind() {
         std::io::ErrorKind::Unsupported => Failure::not_applicable("no edge-triggered wait here"),
         _ => error.into(),
     })
@@ -48,7 +48,7 @@ fn idle_does_not_block(bench: &mut Bench<'_>) -> Result<(), Failure> {
 }
 
 /// Receives until there is nothing, then counts wake-ups that bring nothing for 200 ms.
-fn expect_silence(bench: &mut Bench<'_>) -> Result<(), Failure> {
+pub(super) fn expect_silence(bench: &mut Bench<'_>) -> Result<(), Failure> {
     bench.drain(0)?;
     let deadline = Instant::now() + Duration::from_millis(200);
     let mut vain = 0;
@@ -161,7 +161,7 @@ fn level(bench: &mut Bench<'_>) -> Result<(), Failure> {
 /// Each frame that comes after `None` makes an edge.
 fn edge(bench: &mut Bench<'_>) -> Result<(), Failure> {
     bench.plain()?;
-    let edge = register(bench)?;
+    let edge = listen(bench.pair(0)?.rx.source())?;
     for round in 0..100 {
         bench.drain(0)?;
         let frames: Vec<_> = (0..=round % 3).map(|_| bench.frame(60)).collect();
@@ -203,7 +203,7 @@ fn edge_for_what_is_there(bench: &mut Bench<'_>) -> Result<(), Failure> {
         bench.drain(0)?;
         let frame = bench.frame(60);
         bench.inject(0, &frame)?;
-        let edge = register(bench)?;
+        let edge = listen(bench.pair(0)?.rx.source())?;
         ensure!(
             edge.wait(PATIENCE)?,
             "no edge for a frame that was there before"
@@ -216,7 +216,7 @@ fn edge_for_what_is_there(bench: &mut Bench<'_>) -> Result<(), Failure> {
 /// A frame that was peeked at need not make the source ready, but recv gives it, and the next makes an edge.
 fn held_frame(bench: &mut Bench<'_>) -> Result<(), Failure> {
     bench.plain()?;
-    let edge = register(bench)?;
+    let edge = listen(bench.pair(0)?.rx.source())?;
     for _ in 0..20 {
         bench.drain(0)?;
         let held = bench.frame(60);
