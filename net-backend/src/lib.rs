@@ -1,1 +1,38 @@
 //! Network backends for virtual machine monitors: one trait, chosen at run time by a URI.
+//!
+//! A backend is what stands between a NIC in a guest and the host: a tap device, for instance. This crate opens
+//! the one that a text names, and is all that a VMM depends on: everything of `net-backend-core` is here too.
+//!
+//! ```
+//! # fn main() -> net_backend::Result<()> {
+//! let mut nic = net_backend::connect("loopback:")?;       // or tap:tap0
+//! let frame = [0x5a; 60];
+//! assert_eq!(nic.send(&frame)?, net_backend::Sent::Queued);
+//!
+//! let mut buffer = [0; 1514];
+//! while let Some(received) = nic.recv(&mut buffer)? {     // None: wait for nic.queue.rx.source()
+//!     assert_eq!(buffer.get(..received.length), Some(&frame[..]));
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! That was a NIC of plain frames. A device model [opens](open) the backend when it is made, tells the guest what
+//! its [`Capabilities`] are, and [activates](NetBackend::activate) it with what the guest's driver negotiated;
+//! the [`QueuePair`]s that this gives go to the threads that move frames, and are dropped when the guest resets
+//! the device.
+//!
+//! What can be opened depends on the cargo features of this crate, and [`drivers`] lists it. A VMM with
+//! backends of its own adds them to the [`registry`].
+//!
+//! Features:
+//!
+//! - `vm-memory`: send and receive frames in guest memory of rust-vmm's `vm-memory`,
+//! - `testing`: the conformance suite, for backends of your own.
+
+mod drivers;
+mod open;
+
+pub use drivers::{drivers, registry};
+pub use net_backend_core::*;
+pub use open::{connect, connect_with, open, open_in};

@@ -1,0 +1,20 @@
+//! Which backends there are: a new one is one line in each list.
+
+use net_backend_core::{AbsentDriver, Driver, Registry, memory};
+
+/// The drivers of this build, in the order in which users see them.
+const DRIVERS: &[&Driver] = &[&memory::NULL, &memory::LOOPBACK];
+
+/// Those whose cargo feature is off.
+const ABSENT: &[AbsentDriver] = &[];
+
+/// The drivers that are compiled in.
+pub fn drivers() -> &'static [&'static Driver] {
+    DRIVERS
+}
+
+/// A registry of the drivers that are compiled in, which knows the cargo features of the others. Add your own
+/// with [`Registry::with`].
+pub fn registry() -> Registry {
+    Registry::new(DRIVERS.iter().copied()).with_absent(ABSENT.iter().copied())
+}

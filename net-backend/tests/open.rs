@@ -1,0 +1,92 @@
+//! Opening by text: what works, and what is said when it does not.
+
+use net_backend::{Activation, ConfigProblem, Environment, Error, Features, HeaderLength, Sent};
+
+/// What is wrong with the text, if anything is.
+fn complaint(text: &str) -> Option<(ConfigProblem, String)> {
+    match net_backend::open(text) {
+        Err(Error::Config(error)) => Some((error.problem(), error.to_string())),
+        _ => None,
+    }
+}
+
+#[test]
+fn what_is_in_memory_opens_everywhere() {
+    for uri in ["null:", "loopback:", "loopback:?queues=4&mtu=9000"] {
+        let backend = net_backend::open(uri).unwrap();
+        assert_eq!(backend.describe().to_string(), uri);
+        let again = net_backend::open_in(uri, &Environment::default()).unwrap();
+        assert_eq!(again.capabilities(), backend.capabilities());
+    }
+}
+
+#[test]
+fn connects_with_header_and_offloads() {
+    let with = Activation {
+        header: HeaderLength::Twelve,
+        features: Features::CSUM,
+        ..Activation::plain()
+    };
+    let mut nic = net_backend::connect_with("loopback:", &with).unwrap();
+    let frame = [0; 12 + 60];
+    assert_eq!(nic.send(&frame).unwrap(), Sent::Queued);
+    assert_eq!(nic.peek().unwrap(), Some(frame.len()));
+}
+
+#[test]
+fn an_activation_that_cannot_be_is_refused() {
+    let with = Activation {
+        features: Features::CSUM,
+        ..Activation::plain()
+    };
+    let error = net_backend::connect_with("loopback:", &with).unwrap_err();
+    assert!(matches!(error, Error::NoHeader { .. }), "{error}");
+}
+
+#[test]
+fn every_driver_has_its_own_scheme_and_help() {
+    let registry = net_backend::registry();
+    let schemes: Vec<_> = net_backend::drivers().iter().map(|d| d.scheme).collect();
+    for driver in net_backend::drivers() {
+        let scheme = driver.scheme;
+        assert_eq!(schemes.iter().filter(|known| **known == scheme).count(), 1);
+        assert!(
+            registry
+                .drivers()
+                .iter()
+                .any(|known| known.scheme == scheme)
+        );
+        for text in [driver.summary, driver.platforms, driver.privilege] {
+            assert!(!text.is_empty() && !text.contains('\n'), "{scheme}: {text}");
+        }
+        for option in driver.options {
+            assert!(!option.summary.is_empty(), "{scheme}: {}", option.key);
+        }
+    }
+}
+
+#[test]
+fn unknown_options_are_named() {
+    assert_eq!(
+        complaint("loopback:?mtv=9000"),
+        Some((
+            ConfigProblem::UnknownKey,
+            "unknown option mtv; loopback takes queues, capacity, mtu \
+             (at byte 10 of \"loopback:?mtv=9000\")"
+                .to_owned()
+        ))
+    );
+}
+
+#[test]
+fn unknown_schemes_are_named_with_the_known_ones() {
+    let (problem, text) = complaint("lopback:").unwrap();
+    assert_eq!(problem, ConfigProblem::UnknownScheme);
+    assert!(
+        text.starts_with("unknown scheme lopback; there are: "),
+        "{text}"
+    );
+    for driver in net_backend::drivers() {
+        assert!(text.contains(driver.scheme), "{text}");
+    }
+}
