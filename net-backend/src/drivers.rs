@@ -18,3 +18,9 @@ pub fn drivers() -> &'static [&'static Driver] {
 pub fn registry() -> Registry {
     Registry::new(DRIVERS.iter().copied()).with_absent(ABSENT.iter().copied())
 }
+
+/// The schemes of all drivers, compiled in or not.
+pub(crate) fn schemes() -> impl Iterator<Item = &'static str> {
+    let present = DRIVERS.iter().map(|driver| driver.scheme);
+    present.chain(ABSENT.iter().map(|absent| absent.scheme))
+}

@@ -23,13 +23,15 @@
 //! the device.
 //!
 //! What can be opened depends on the cargo features of this crate, and [`drivers`] lists it. A VMM with
-//! backends of its own adds them to the [`registry`].
+//! backends of its own adds them to the [`registry`]. What is written for bhyve or QEMU, `tap,ifname=tap0`, is
+//! translated by [`compat::parse`].
 //!
 //! Features:
 //!
 //! - `vm-memory`: send and receive frames in guest memory of rust-vmm's `vm-memory`,
 //! - `testing`: the conformance suite, for backends of your own.
 
+pub mod compat;
 mod drivers;
 mod open;
 

@@ -1,13 +1,15 @@
-use net_backend_core::{Activation, Environment, NetBackend, Nic, Result};
+use net_backend_core::{
+    Activation, ConfigError, ConfigProblem, Environment, Error, NetBackend, Nic, Result,
+};
 
-use crate::registry;
+use crate::{compat, registry};
 
 /// Opens the backend that a URI names, `tap:tap0?queues=2`. This is the step that may need privilege.
 ///
 /// # Errors
 ///
-/// [`Error::Config`](crate::Error::Config) for a text that is not right, before anything is touched: it says where, and what would be.
-/// Otherwise what the driver says, [`Error::System`](crate::Error::System) above all.
+/// [`Error::Config`] for a text that is not right, before anything is touched: it says where, and what would be.
+/// Otherwise what the driver says, [`Error::System`] above all.
 pub fn open(uri: &str) -> Result<Box<dyn NetBackend>> {
     open_in(uri, &Environment::default())
 }
@@ -18,7 +20,8 @@ pub fn open(uri: &str) -> Result<Box<dyn NetBackend>> {
 ///
 /// As [`open`].
 pub fn open_in(uri: &str, environment: &Environment) -> Result<Box<dyn NetBackend>> {
-    registry().open(uri, environment)
+    let opened = registry().open(uri, environment);
+    opened.map_err(|error| with_hint(error, uri))
 }
 
 /// Opens a backend and activates one queue pair of plain Ethernet frames: no header, no offloads.
@@ -37,4 +40,25 @@ pub fn connect(uri: &str) -> Result<Nic> {
 /// As [`open`] and [`NetBackend::activate`].
 pub fn connect_with(uri: &str, with: &Activation) -> Result<Nic> {
     Nic::activate(open(uri)?, with)
+}
+
+/// Tells those who wrote it in bhyve's or QEMU's way that this can be had too.
+fn with_hint(error: Error, text: &str) -> Error {
+    match error {
+        Error::Config(config)
+            if config.problem() == ConfigProblem::Syntax && compat::recognizes(text) =>
+        {
+            let hint = match compat::parse(text) {
+                Ok(uri) => {
+                    format!("for bhyve or QEMU this is {uri}, and compat::parse translates it")
+                }
+                Err(_) => {
+                    "what is written for bhyve or QEMU is translated by compat::parse".to_owned()
+                }
+            };
+            let message = format!("{}; {hint}", config.message());
+            ConfigError::new(config.problem(), text, config.position(), message).into()
+        }
+        other => other,
+    }
 }

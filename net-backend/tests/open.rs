@@ -90,3 +90,20 @@ fn unknown_schemes_are_named_with_the_known_ones() {
         assert!(text.contains(driver.scheme), "{text}");
     }
 }
+
+#[test]
+fn other_spellings_are_sent_to_their_translator() {
+    let (problem, text) = complaint("tap,ifname=tap0").unwrap();
+    assert_eq!(problem, ConfigProblem::Syntax);
+    assert_eq!(
+        text,
+        "no scheme; write SCHEME:TARGET, as in tap:tap0; for bhyve or QEMU this is tap:tap0, \
+         and compat::parse translates it (at byte 0 of \"tap,ifname=tap0\")"
+    );
+    let (_, text) = complaint("slirp,hostfwd=tcp::2222-:22").unwrap();
+    assert!(text.contains("compat::parse"), "{text}");
+    for text in ["eth0", "", "loopback:?mtu"] {
+        let (_, text) = complaint(text).unwrap();
+        assert!(!text.contains("compat::parse"), "{text}");
+    }
+}
