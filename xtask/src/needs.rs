@@ -35,32 +35,33 @@ pub(crate) fn ensure(needs: &[Need], setup: bool) -> Result<()> {
         bail!("{}", advice(&missing));
     }
     println!("--setup: installing {}", packages.join(", "));
-    let install = |arguments: &[&str]| -> Result<()> {
-        steps::run(as_root("apt-get")?.args(arguments).args(&packages))
-    };
-    let arguments = ["install", "--yes", "--no-install-recommends"];
-    if install(&arguments).is_err() {
-        steps::run(as_root("apt-get")?.arg("update"))?;
-        install(&arguments)?;
+    let mut install = vec!["install", "--yes", "--no-install-recommends"];
+    install.extend(packages);
+    if let Err(error) = apt_get(&install) {
+        println!("{error:#}");
+        apt_get(&["update"])?;
+        apt_get(&install)?;
     }
     Ok(())
 }
 
-/// A command that runs `program` as root: directly, or with sudo.
+/// Runs apt-get as root: directly, or with sudo.
 ///
 /// # Errors
 ///
-/// If this user is not root and there is no sudo.
-pub(crate) fn as_root(program: &str) -> Result<Command> {
-    if is_root() {
-        Ok(Command::new(program))
+/// If this user is not root and there is no sudo, or apt-get does not succeed.
+pub(crate) fn apt_get(arguments: &[&str]) -> Result<()> {
+    let mut command = if is_root() {
+        Command::new("apt-get")
     } else if is_program("sudo") {
         let mut command = Command::new("sudo");
-        command.arg(program);
-        Ok(command)
+        command.arg("apt-get");
+        command
     } else {
-        bail!("`{program}` needs root, and there is no sudo here: run it as root")
-    }
+        let line = arguments.join(" ");
+        bail!("there is no sudo here: run `apt-get {line}` as root, then this again");
+    };
+    steps::run(command.args(arguments))
 }
 
 /// Whether this process runs as root.

@@ -114,7 +114,7 @@ impl fmt::Display for Toolchain {
 /// Downloads Debian's packages of Rust `release`, with the libraries that they need and the system does not have,
 /// and unpacks them into `home`.
 fn unpack(release: &str, home: &Path) -> Result<()> {
-    let partial = home.with_extension("partial");
+    let partial = home.with_file_name(format!("{release}.partial"));
     if partial.exists() {
         fs::remove_dir_all(&partial)?;
     }
@@ -123,7 +123,7 @@ fn unpack(release: &str, home: &Path) -> Result<()> {
     println!("--setup: unpacking Rust {release} from Debian's packages; this takes a minute");
     if let Err(error) = download(release, &archives) {
         println!("{error:#}. Are apt's lists too old? Renewing them.");
-        steps::run(needs::as_root("apt-get")?.arg("update"))?;
+        needs::apt_get(&["update"])?;
         download(release, &archives)?;
     }
     for entry in fs::read_dir(&archives)? {
