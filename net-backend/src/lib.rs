@@ -22,9 +22,9 @@
 //! the [`QueuePair`]s that this gives go to the threads that move frames, and are dropped when the guest resets
 //! the device.
 //!
-//! What can be opened depends on the cargo features of this crate, and [`drivers`] lists it. A VMM with
-//! backends of its own adds them to the [`registry`]. What is written for bhyve or QEMU, `tap,ifname=tap0`, is
-//! translated by [`compat::parse`].
+//! What can be opened depends on the cargo features of this crate, [`drivers`] lists it, and
+//! `cargo run --example describe -- --list` prints it. A VMM with backends of its own adds them to the
+//! [`registry`]. What is written for bhyve or QEMU, `tap,ifname=tap0`, is translated by [`compat::parse`].
 //!
 //! Features:
 //!
