@@ -46,10 +46,19 @@ impl<D: Doorbell> Wake<D> {
         // Pairs with the fence in `arm`: either this load sees the armed flag, or the consumer's second look
         // sees what was put there.
         fence(Ordering::SeqCst);
-        if self.armed.load(Ordering::Relaxed) && self.armed.swap(false, Ordering::AcqRel) {
+        if self.armed.load(Ordering::Relaxed) && self.claim() {
             self.rings.fetch_add(1, Ordering::Relaxed);
             self.bell.ring();
         }
+    }
+
+    /// Whether this producer is the one that rings. One that comes too late stores nothing, so that its `false`
+    /// need not be ordered against the consumer's next `true`.
+    fn claim(&self) -> bool {
+        let (success, failure) = (Ordering::AcqRel, Ordering::Relaxed);
+        self.armed
+            .compare_exchange(true, false, success, failure)
+            .is_ok()
     }
 
     /// Consumer: nothing is there. Look once more after this; if there is still nothing, the bell will ring.
@@ -67,3 +76,6 @@ impl<D: Doorbell> Wake<D> {
         self.armed.store(false, Ordering::Relaxed);
     }
 }
+
+#[cfg(all(test, loom))]
+mod loom_tests;
