@@ -75,7 +75,6 @@ fn properties(backend: &dyn NetBackend) -> Vec<(&'static str, String)> {
         ("MTU", or_none(capabilities.mtu, "unknown")),
         ("longest frame", format!("{} bytes", capabilities.max_frame)),
         ("queue pairs", queue_pairs),
-        ),
         (
             "native headers",
             format!("{} bytes", headers.collect::<Vec<_>>().join(", ")),
