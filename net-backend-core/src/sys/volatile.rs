@@ -23,16 +23,17 @@ use crate::{Received, Result, RxQueue, Sent, TxQueue};
 ///
 /// ```
 /// use net_backend_core::{Activation, GuestFrame, Nic, Sent, memory};
-/// use vm_memory::{GuestAddress, GuestMemoryBackend, GuestMemoryMmap};
+/// use vm_memory::{VolatileMemory, VolatileSlice};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let guest: GuestMemoryMmap = GuestMemoryMmap::from_ranges(&[(GuestAddress(0), 0x4000)])?;
 /// let mut nic = Nic::activate(Box::new(memory::Null::new()), &Activation::plain())?;
 /// let mut frame = GuestFrame::new();
 ///
-/// // What the readable descriptors of a chain name: here 14 bytes and 100 bytes.
-/// let header = guest.get_slice(GuestAddress(0x1000), 14)?;
-/// let payload = guest.get_slice(GuestAddress(0x2000), 100)?;
+/// // What the readable descriptors of a chain name in the guest's memory.
+/// # let mut bytes = [0; 0x4000];
+/// # let guest = VolatileSlice::from(&mut bytes[..]);
+/// let header = guest.get_slice(0x1000, 14)?;
+/// let payload = guest.get_slice(0x2000, 100)?;
 /// assert_eq!(frame.send(&mut *nic.queue.tx, [header, payload])?, Sent::Queued);
 /// # Ok(())
 /// # }
@@ -51,20 +52,21 @@ pub struct GuestFrame {
 ///
 /// ```
 /// use net_backend_core::{Activation, GuestBuffers, Nic, memory};
-/// use vm_memory::{Bytes, GuestAddress, GuestMemoryBackend, GuestMemoryMmap};
+/// use vm_memory::{Bytes, VolatileMemory, VolatileSlice};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let guest: GuestMemoryMmap = GuestMemoryMmap::from_ranges(&[(GuestAddress(0), 0x4000)])?;
 /// let loopback = memory::Loopback::new(&memory::PairConfig::default())?;
 /// let mut nic = Nic::activate(Box::new(loopback), &Activation::plain())?;
+/// let _ = nic.send(&[0x5a; 60])?;
 /// let mut buffers = GuestBuffers::new();
 ///
-/// let _ = nic.send(&[0x5a; 60])?;
-/// // What the writable descriptors of a chain name.
-/// let buffer = guest.get_slice(GuestAddress(0x1000), 1514)?;
+/// // What the writable descriptors of a chain name in the guest's memory.
+/// # let mut bytes = [0; 0x4000];
+/// # let guest = VolatileSlice::from(&mut bytes[..]);
+/// let buffer = guest.get_slice(0x1000, 1514)?;
 /// let received = buffers.recv(&mut *nic.queue.rx, [buffer])?.expect("a frame is there");
 /// assert_eq!((received.length, received.truncated), (60, false));
-/// assert_eq!(guest.read_obj::<u8>(GuestAddress(0x1000 + 59))?, 0x5a);
+/// assert_eq!(guest.read_obj::<u8>(0x1000 + 59)?, 0x5a);
 /// # Ok(())
 /// # }
 /// ```
@@ -203,11 +205,9 @@ mod tests {
 
     use proptest::prelude::*;
     use vm_memory::bitmap::{AtomicBitmap, BS};
-    use vm_memory::{Bytes, GuestAddress, GuestMemoryBackend, GuestMemoryMmap, GuestMemoryRegion};
 
     use super::*;
-    use crate::memory::{Loopback, PairConfig};
-    use crate::{Activation, Error, Nic, gather, scatter, total_length};
+    use crate::{Error, gather, scatter, total_length};
 
     /// Memory with a dirty bit for each byte.
     struct Guest {
@@ -328,35 +328,6 @@ mod tests {
     }
 
     #[test]
-    #[cfg_attr(miri, ignore = "maps guest memory")]
-    fn a_frame_over_two_regions_dirties_the_pages_that_it_touches() {
-        let regions = [(GuestAddress(0), 0x4000), (GuestAddress(0x4000), 0x4000)];
-        let guest = GuestMemoryMmap::<AtomicBitmap>::from_ranges(&regions).unwrap();
-        let backend = Loopback::new(&PairConfig::default()).unwrap();
-        let mut nic = Nic::activate(Box::new(backend), &Activation::plain()).unwrap();
-        let frame: Vec<u8> = (0..0x2000).map(low_byte).collect();
-        let _ = nic.send(&frame).unwrap();
-
-        // The frame ends in the first page of the second region, the buffer in the second.
-        let slices = guest.get_slices(GuestAddress(0x2800), 0x3000);
-        let buffer = slices.map(|slice| slice.unwrap());
-        let received = GuestBuffers::new().recv(&mut *nic.queue.rx, buffer);
-        assert_eq!(received.unwrap().unwrap().length, 0x2000);
-
-        let mut stored = vec![0; 0x2000];
-        guest.read_slice(&mut stored, GuestAddress(0x2800)).unwrap();
-        assert_eq!(stored, frame);
-        let dirty = |region: &<GuestMemoryMmap<AtomicBitmap> as GuestMemoryBackend>::R| {
-            [0, 0x1000, 0x2000, 0x3000].map(|offset| region.bitmap().dirty_at(offset))
-        };
-        let pages: Vec<_> = guest.iter().map(dirty).collect();
-        assert_eq!(
-            pages,
-            [[false, false, true, true], [true, false, false, false]]
-        );
-    }
-
-    #[test]
     fn the_second_frame_allocates_nothing() {
         let mut guest = Guest::new(64);
         let mut buffers = GuestBuffers::new();
@@ -379,5 +350,44 @@ mod tests {
         fn movable<T: Send + Sync>(_: &T) {}
         movable(&GuestFrame::new());
         movable(&GuestBuffers::new());
+    }
+}
+
+/// Where vm-memory can map guest memory.
+#[cfg(all(test, target_os = "linux", not(miri)))]
+mod mapped_tests {
+    use vm_memory::bitmap::AtomicBitmap;
+    use vm_memory::{Bytes, GuestAddress, GuestMemoryBackend, GuestMemoryMmap, GuestMemoryRegion};
+
+    use super::*;
+    use crate::memory::{Loopback, PairConfig};
+    use crate::{Activation, Nic};
+
+    #[test]
+    fn a_frame_over_two_regions_dirties_the_pages_that_it_touches() {
+        let regions = [(GuestAddress(0), 0x4000), (GuestAddress(0x4000), 0x4000)];
+        let guest = GuestMemoryMmap::<AtomicBitmap>::from_ranges(&regions).unwrap();
+        let backend = Loopback::new(&PairConfig::default()).unwrap();
+        let mut nic = Nic::activate(Box::new(backend), &Activation::plain()).unwrap();
+        let frame: Vec<u8> = (0..0x2000).map(|at: usize| at.to_le_bytes()[0]).collect();
+        let _ = nic.send(&frame).unwrap();
+
+        // The frame ends in the first page of the second region, the buffer in the second.
+        let slices = guest.get_slices(GuestAddress(0x2800), 0x3000);
+        let buffer = slices.map(|slice| slice.unwrap());
+        let received = GuestBuffers::new().recv(&mut *nic.queue.rx, buffer);
+        assert_eq!(received.unwrap().unwrap().length, 0x2000);
+
+        let mut stored = vec![0; 0x2000];
+        guest.read_slice(&mut stored, GuestAddress(0x2800)).unwrap();
+        assert_eq!(stored, frame);
+        let dirty = |region: &<GuestMemoryMmap<AtomicBitmap> as GuestMemoryBackend>::R| {
+            [0, 0x1000, 0x2000, 0x3000].map(|offset| region.bitmap().dirty_at(offset))
+        };
+        let pages: Vec<_> = guest.iter().map(dirty).collect();
+        assert_eq!(
+            pages,
+            [[false, false, true, true], [true, false, false, false]]
+        );
     }
 }
