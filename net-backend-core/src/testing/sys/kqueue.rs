@@ -33,9 +33,10 @@ impl Edge {
             EventFlags::ADD | EventFlags::CLEAR,
             null_mut(),
         )];
+        let nothing: &mut [Event] = &mut [];
         // SAFETY: the descriptor is open now, and the kernel forgets it when it is closed; no event's user
         // data is ever looked at.
-        unsafe { kevent(&queue, &change, &mut Vec::new(), Some(Duration::ZERO)) }?;
+        unsafe { kevent(&queue, &change, nothing, Some(Duration::ZERO)) }?;
         Ok(Self(queue))
     }
 
