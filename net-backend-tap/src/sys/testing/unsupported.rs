@@ -1,0 +1,76 @@
+//! Where there are no network namespaces.
+
+use std::io;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+fn unsupported<T>() -> io::Result<T> {
+    let message = "the far end of a tap is only made on Linux";
+    Err(io::Error::new(io::ErrorKind::Unsupported, message))
+}
+
+pub(crate) fn enter_private_network() -> io::Result<()> {
+    unsupported()
+}
+
+pub(crate) fn enter_new_network() -> io::Result<()> {
+    unsupported()
+}
+
+pub(crate) fn set_up(_: &str, _: bool) -> io::Result<()> {
+    unsupported()
+}
+
+pub(crate) fn set_mtu(_: &str, _: u16) -> io::Result<()> {
+    unsupported()
+}
+
+pub(crate) fn add_ipv4(_: &str, _: Ipv4Addr, _: u8) -> io::Result<()> {
+    unsupported()
+}
+
+pub(crate) fn disable_ipv6(_: &str) -> io::Result<()> {
+    unsupported()
+}
+
+pub(crate) fn delete(_: &str) -> io::Result<()> {
+    unsupported()
+}
+
+/// There is none.
+#[derive(Debug)]
+pub(crate) enum PacketSocket {}
+
+impl PacketSocket {
+    pub(crate) fn open(_: &str, _: bool) -> io::Result<Self> {
+        unsupported()
+    }
+
+    pub(crate) fn send(&self, _: &[u8]) -> io::Result<()> {
+        match *self {}
+    }
+
+    pub(crate) fn receive(&self, _: &mut [u8], _: Duration) -> io::Result<Option<usize>> {
+        match *self {}
+    }
+}
+
+/// There is none.
+#[derive(Debug)]
+pub(crate) enum IcmpSocket {}
+
+impl IcmpSocket {
+    pub(crate) fn open() -> io::Result<Self> {
+        unsupported()
+    }
+
+    pub(crate) fn ping(
+        &self,
+        _: Ipv4Addr,
+        _: u16,
+        _: usize,
+        _: Duration,
+    ) -> io::Result<Option<Duration>> {
+        match *self {}
+    }
+}

@@ -1,0 +1,246 @@
+//! The far end of a tap, for tests and benchmarks: network namespaces to make taps in, and what is needed to look
+//! at their other side. Linux only; elsewhere everything here says [`io::ErrorKind::Unsupported`].
+//!
+//! No privilege is needed where users may make namespaces, no tool is started, and nothing outlives the process.
+
+use std::io;
+use std::net::Ipv4Addr;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::mpsc;
+use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
+
+use crate::sys::testing as imp;
+
+/// Puts this process into a network namespace of its own, in which it may do everything: make taps, open raw
+/// sockets. Its loopback interface is up. Threads that are made later are in it too.
+///
+/// Without the privilege for that, the process gets a user namespace first. This is only possible as long as it
+/// has one thread, so call it first thing in `main`.
+///
+/// # Errors
+///
+/// What the system says, with what to change about it.
+pub fn enter_private_network() -> io::Result<()> {
+    imp::enter_private_network()
+}
+
+/// A network namespace with a thread in it. Dropped, it ends with the last socket and tap made in it.
+#[derive(Debug)]
+pub struct NetworkNamespace {
+    /// `None` once it is being dropped.
+    jobs: Option<mpsc::Sender<Job>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+type Job = Box<dyn FnOnce() + Send>;
+
+impl NetworkNamespace {
+    /// Makes a namespace. Its loopback interface is up, its TCP uses Reno where that can be chosen.
+    ///
+    /// # Errors
+    ///
+    /// What the system says; `PermissionDenied` unless [`enter_private_network`] was called before, or root does
+    /// it.
+    pub fn new() -> io::Result<Self> {
+        let (jobs, queue) = mpsc::channel::<Job>();
+        let (ready, is_ready) = mpsc::channel();
+        let thread = Builder::new().name("namespace".to_owned()).spawn(move || {
+            let entered = imp::enter_new_network();
+            let failed = entered.is_err();
+            if ready.send(entered).is_ok() && !failed {
+                queue.into_iter().for_each(|job| job());
+            }
+        })?;
+        is_ready.recv().map_err(io::Error::other)??;
+        Ok(Self {
+            jobs: Some(jobs),
+            thread: Some(thread),
+        })
+    }
+
+    /// Runs `job` in the namespace and waits for it. Sockets, taps and threads that it makes stay in the
+    /// namespace, wherever they are used. A panic of `job` goes on here.
+    pub fn run<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> T {
+        let (answer, answers) = mpsc::sync_channel(1);
+        let job = Box::new(move || {
+            let outcome = catch_unwind(AssertUnwindSafe(job));
+            // Whoever asked waits for it below.
+            let _nobody = answer.send(outcome);
+        });
+        if let Some(jobs) = &self.jobs {
+            let _ended = jobs.send(job);
+        }
+        match answers.recv() {
+            Ok(Ok(value)) => value,
+            Ok(Err(panic)) => resume_unwind(panic),
+            Err(_) => resume_unwind(Box::new("the thread of the namespace has ended")),
+        }
+    }
+}
+
+impl Drop for NetworkNamespace {
+    fn drop(&mut self) {
+        drop(self.jobs.take());
+        if let Some(thread) = self.thread.take() {
+            // Jobs do not unwind into the thread.
+            let _never = thread.join();
+        }
+    }
+}
+
+/// An interface in the namespace of the calling thread.
+#[derive(Clone, Debug)]
+pub struct Interface {
+    name: String,
+}
+
+impl Interface {
+    /// The interface of that name. It need not exist yet.
+    pub fn named(name: impl Into<String>) -> Self {
+        Self { name: name.into() }
+    }
+
+    /// The name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Brings it up.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn set_up(&self) -> io::Result<()> {
+        imp::set_up(&self.name, true)
+    }
+
+    /// Takes it down.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn set_down(&self) -> io::Result<()> {
+        imp::set_up(&self.name, false)
+    }
+
+    /// Sets the IP MTU.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn set_mtu(&self, mtu: u16) -> io::Result<()> {
+        imp::set_mtu(&self.name, mtu)
+    }
+
+    /// Gives it an address in a network of `prefix` bits.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn set_ipv4(&self, address: Ipv4Addr, prefix: u8) -> io::Result<()> {
+        imp::add_ipv4(&self.name, address, prefix)
+    }
+
+    /// Keeps it from sending packets of IPv6 on its own. Nothing to do where there is no IPv6.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn disable_ipv6(&self) -> io::Result<()> {
+        imp::disable_ipv6(&self.name)
+    }
+
+    /// Deletes it, even while it is in use.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn delete(&self) -> io::Result<()> {
+        imp::delete(&self.name)
+    }
+}
+
+/// A raw socket on an interface: the far end of a tap. What it sends comes out of the tap, what is written to the
+/// tap arrives here. It does not see what the host itself sends.
+#[derive(Debug)]
+pub struct PacketSocket(imp::PacketSocket);
+
+impl PacketSocket {
+    /// Bytes of the virtio-net header of [`with_header`](Self::with_header).
+    pub const HEADER: usize = 10;
+
+    /// A socket for plain Ethernet frames, which are complete and no longer than the MTU allows.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn plain(interface: &Interface) -> io::Result<Self> {
+        imp::PacketSocket::open(&interface.name, false).map(Self)
+    }
+
+    /// A socket for frames behind a virtio-net header of 10 bytes: partial checksums and super-frames pass.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn with_header(interface: &Interface) -> io::Result<Self> {
+        imp::PacketSocket::open(&interface.name, true).map(Self)
+    }
+
+    /// Sends one frame.
+    ///
+    /// # Errors
+    ///
+    /// What the system says: `WouldBlock` or ENOBUFS when there is no room.
+    pub fn send(&self, frame: &[u8]) -> io::Result<()> {
+        self.0.send(frame)
+    }
+
+    /// Waits for the next frame and returns its true length; `None` when none came within `timeout`. The end of a
+    /// frame that is longer than the buffer is lost.
+    ///
+    /// # Errors
+    ///
+    /// What the system says: `NetworkDown` after the interface went down.
+    pub fn receive(&self, into: &mut [u8], timeout: Duration) -> io::Result<Option<usize>> {
+        self.0.receive(into, timeout)
+    }
+}
+
+/// Sends echo requests (RFC 792) from the namespace of the thread that opened it.
+#[derive(Debug)]
+pub struct IcmpSocket {
+    socket: imp::IcmpSocket,
+    sequence: u16,
+}
+
+impl IcmpSocket {
+    /// Opens a raw socket.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn new() -> io::Result<Self> {
+        Ok(Self {
+            socket: imp::IcmpSocket::open()?,
+            sequence: 0,
+        })
+    }
+
+    /// Sends one request with `payload` bytes and waits for its answer: the time that this took; `None` without an
+    /// answer within `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn ping(
+        &mut self,
+        address: Ipv4Addr,
+        payload: usize,
+        timeout: Duration,
+    ) -> io::Result<Option<Duration>> {
+        self.sequence = self.sequence.wrapping_add(1);
+        self.socket.ping(address, self.sequence, payload, timeout)
+    }
+}
