@@ -3,10 +3,21 @@
 use net_backend_core::{AbsentDriver, Driver, Registry, memory};
 
 /// The drivers of this build, in the order in which users see them.
-const DRIVERS: &[&Driver] = &[&memory::NULL, &memory::LOOPBACK];
+const DRIVERS: &[&Driver] = &[
+    #[cfg(feature = "tap")]
+    &net_backend_tap::DRIVER,
+    &memory::NULL,
+    &memory::LOOPBACK,
+];
 
 /// Those whose cargo feature is off.
-const ABSENT: &[AbsentDriver] = &[];
+const ABSENT: &[AbsentDriver] = &[
+    #[cfg(not(feature = "tap"))]
+    AbsentDriver {
+        scheme: "tap",
+        feature: "tap",
+    },
+];
 
 /// The drivers that are compiled in.
 pub fn drivers() -> &'static [&'static Driver] {

@@ -28,6 +28,7 @@
 //!
 //! Features:
 //!
+//! - `tap` (default): tap devices of Linux and FreeBSD,
 //! - `vm-memory`: send and receive frames in guest memory of rust-vmm's `vm-memory`,
 //! - `testing`: the conformance suite, for backends of your own.
 
@@ -37,4 +38,6 @@ mod open;
 
 pub use drivers::{drivers, registry};
 pub use net_backend_core::*;
+#[cfg(feature = "tap")]
+pub use net_backend_tap as tap;
 pub use open::{connect, connect_with, open, open_in};

@@ -78,29 +78,29 @@ id=n0,ifname=tap0
 em 0
 ^ UnknownScheme: neither bhyve nor QEMU has a backend em 0
 user,id=n0,hostfwd=tcp::2222-:22
-^ UnknownScheme: net-backend has no backend for QEMU's user; it has loopback, null
+^ UnknownScheme: net-backend has no backend for QEMU's user; it has loopback, null, tap
 type=user,id=n0
-     ^ UnknownScheme: net-backend has no backend for QEMU's user; it has loopback, null
+     ^ UnknownScheme: net-backend has no backend for QEMU's user; it has loopback, null, tap
 bridge,br=br0
-^ UnknownScheme: net-backend has no backend for QEMU's bridge; it has loopback, null
+^ UnknownScheme: net-backend has no backend for QEMU's bridge; it has loopback, null, tap
 netmap,ifname=em0
-^ UnknownScheme: net-backend has no backend for QEMU's netmap; it has loopback, null
+^ UnknownScheme: net-backend has no backend for QEMU's netmap; it has loopback, null, tap
 slirp,hostfwd=tcp::2222-:22;udp::53-:53
-^ UnknownScheme: net-backend has no backend for bhyve's slirp; it has loopback, null
+^ UnknownScheme: net-backend has no backend for bhyve's slirp; it has loopback, null, tap
 slirp,open
-^ UnknownScheme: net-backend has no backend for bhyve's slirp; it has loopback, null
+^ UnknownScheme: net-backend has no backend for bhyve's slirp; it has loopback, null, tap
 slirpx
 ^ UnknownScheme: neither bhyve nor QEMU has a backend slirpx; write slirpx,type=tap for a tap of this name
 netgraph,path=vmbridge:,peerhook=link1,hook=vmlink,socket=vm
-^ UnknownScheme: net-backend has no backend for bhyve's netgraph; it has loopback, null
+^ UnknownScheme: net-backend has no backend for bhyve's netgraph; it has loopback, null, tap
 netmap:em0
-^ UnknownScheme: net-backend has no backend for bhyve's netmap; it has loopback, null
+^ UnknownScheme: net-backend has no backend for bhyve's netmap; it has loopback, null, tap
 vale0:vm1
-^ UnknownScheme: net-backend has no backend for bhyve's vale; it has loopback, null
+^ UnknownScheme: net-backend has no backend for bhyve's vale; it has loopback, null, tap
 ngd0
-^ UnknownScheme: net-backend has no backend for bhyve's ngd; it has loopback, null
+^ UnknownScheme: net-backend has no backend for bhyve's ngd; it has loopback, null, tap
 em0,type=ngd
-         ^ UnknownScheme: net-backend has no backend for bhyve's ngd; it has loopback, null
+         ^ UnknownScheme: net-backend has no backend for bhyve's ngd; it has loopback, null, tap
 tap,ifname=tap0,
                 ^ Syntax: an option is missing; write KEY=VALUE, or leave out the comma
 tap,,ifname=tap0
@@ -197,11 +197,11 @@ tap,id
     ^ Syntax: id has no value; write id=VALUE
 tap0,type
 ^ UnknownScheme: neither bhyve nor QEMU has a backend tap0; write tap0,type=tap for a tap of this name
-tap:tap0
-^ BadTarget: tap:tap0 is no name of a device, which is not empty and has no space, /, : or ? in it
-tap:tap0,mtu=9000
-^ BadTarget: tap:tap0 is no name of a device, which is not empty and has no space, /, : or ? in it
 loopback:?mtu=9000
+^ UnknownScheme: this is a URI already; open it as it is
+tap:tap0
+^ UnknownScheme: this is a URI already; open it as it is
+tap:tap0,mtu=9000
 ^ UnknownScheme: this is a URI already; open it as it is
 "#;
 

@@ -102,8 +102,20 @@ fn other_spellings_are_sent_to_their_translator() {
     );
     let (_, text) = complaint("slirp,hostfwd=tcp::2222-:22").unwrap();
     assert!(text.contains("compat::parse"), "{text}");
-    for text in ["eth0", "", "loopback:?mtu"] {
+    for text in ["tap:tap0?mtu", "eth0", "", "loopback:?mtu"] {
         let (_, text) = complaint(text).unwrap();
         assert!(!text.contains("compat::parse"), "{text}");
     }
+}
+
+#[cfg(not(feature = "tap"))]
+#[test]
+fn a_driver_that_was_left_out_is_known_by_its_feature() {
+    let (problem, text) = complaint("tap:tap0").unwrap();
+    assert_eq!(problem, ConfigProblem::NotCompiledIn);
+    assert_eq!(
+        text,
+        "tap is not compiled in; enable the cargo feature tap of net-backend \
+         (there are: null, loopback) (at byte 0 of \"tap:tap0\")"
+    );
 }

@@ -1,0 +1,172 @@
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use net_backend_core::layers::adapt_header;
+use net_backend_core::{
+    Activation, BorrowedDescriptor, Capabilities, Counters, Driver, Environment, Error, Event, Features, HeaderLength,
+    LinkState, NetBackend, QueuePair, Result, Source, Uri, check_features,
+};
+
+use crate::config::{OPTIONS, TapConfig};
+use crate::receive::{Receive, STAGING};
+use crate::sys::{self, Device, Queue};
+use crate::transmit::Transmit;
+
+/// `tap:`, for a registry.
+pub const DRIVER: Driver = Driver {
+    scheme: "tap",
+    summary: "a tap device of the host; on Linux also macvtap and ipvtap",
+    target: "NAME",
+    options: OPTIONS,
+    platforms: "Linux, FreeBSD",
+    privilege: "CAP_NET_ADMIN, or a tap owned by you",
+    open: open_uri,
+};
+
+/// An open tap.
+#[derive(Debug)]
+pub struct Tap {
+    device: Device,
+    capabilities: Capabilities,
+    header: HeaderLength,
+    attachment: Arc<Attachment>,
+}
+
+/// What the halves know of their device; while one of them lives, there are two owners.
+#[derive(Debug)]
+pub(crate) struct Attachment {
+    name: String,
+    gone: AtomicBool,
+}
+
+impl Tap {
+    /// Opens a tap. This is what needs privilege.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] and [`Error::Unsupported`] before anything has changed; [`Error::System`] with the request
+    /// that the system refused.
+    pub fn open(config: &TapConfig) -> Result<Self> {
+        let device = sys::open(config)?;
+        Ok(Self {
+            capabilities: device.capabilities(),
+            header: HeaderLength::None,
+            attachment: Arc::new(Attachment {
+                name: device.name.clone(),
+                gone: AtomicBool::new(false),
+            }),
+            device,
+        })
+    }
+
+    /// Name of the interface, with the number that the system chose for `%d`.
+    pub fn name(&self) -> &str {
+        &self.device.name
+    }
+
+    /// The descriptors of the queues, for an accelerator such as vhost-net. Frames that it moves are not counted.
+    pub fn queue_descriptors(&self) -> impl Iterator<Item = BorrowedDescriptor<'_>> {
+        self.device.queue_descriptors()
+    }
+}
+
+impl NetBackend for Tap {
+    fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    fn activate(&mut self, with: &Activation) -> Result<Vec<QueuePair>> {
+        with.check(&self.capabilities)?;
+        if Arc::strong_count(&self.attachment) > 1 {
+            return Err(Error::Active {
+                object: self.device.name.clone(),
+            });
+        }
+        let native = self.capabilities.native_header(with.header);
+        let queues = self
+            .device
+            .queues(with.queue_pairs, native, with.features)?;
+        self.header = with.header;
+        let pairs = queues
+            .into_iter()
+            .map(|(rx, tx)| adapt_header(self.pair(rx, tx, native, with), native, with.header));
+        Ok(pairs.collect())
+    }
+
+    fn set_receive_offloads(&mut self, features: Features) -> Result<()> {
+        let features = features & Features::RECEIVE_OFFLOADS;
+        check_features(features, self.header, &self.capabilities)?;
+        self.device.set_receive_offloads(features)
+    }
+
+    fn describe(&self) -> Uri {
+        self.device.config.to_uri()
+    }
+
+    fn link(&self) -> LinkState {
+        self.device.link()
+    }
+
+    fn events(&self) -> Option<Source<'_>> {
+        self.device.events()
+    }
+
+    fn next_event(&mut self) -> Option<Event> {
+        let event = self.device.next_event()?;
+        if event == Event::Gone {
+            self.attachment.gone.store(true, Ordering::Relaxed);
+        }
+        Some(event)
+    }
+
+    fn descriptors(&self) -> Vec<BorrowedDescriptor<'_>> {
+        self.device.descriptors()
+    }
+}
+
+impl Tap {
+    fn pair(&self, rx: Queue, tx: Queue, header: HeaderLength, with: &Activation) -> QueuePair {
+        QueuePair {
+            rx: Box::new(Receive {
+                io: rx,
+                header,
+                attachment: Arc::clone(&self.attachment),
+                counters: Counters::new(),
+                staging: vec![0; STAGING].into_boxed_slice(),
+                held: None,
+            }),
+            tx: Box::new(Transmit {
+                io: tx,
+                header,
+                features: with.features,
+                attachment: Arc::clone(&self.attachment),
+                counters: Counters::new(),
+                staging: Vec::new(),
+            }),
+        }
+    }
+}
+
+impl Attachment {
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether an event told that the device is gone, which not every device tells to those who read and write.
+    #[inline]
+    pub(crate) fn is_gone(&self) -> bool {
+        self.gone.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn gone(&self, source: io::Error) -> Error {
+        Error::Gone {
+            object: self.name.clone(),
+            source,
+        }
+    }
+}
+
+fn open_uri(uri: &Uri, _: &Environment) -> Result<Box<dyn NetBackend>> {
+    Ok(Box::new(Tap::open(&TapConfig::from_uri(uri)?)?))
+}

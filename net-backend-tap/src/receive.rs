@@ -1,0 +1,173 @@
+use std::io;
+use std::sync::Arc;
+
+use net_backend_core::{
+    Counters, Error, FrameLength, HeaderLength, Received, Result, RxQueue, RxSlice, Source, scatter,
+};
+
+use crate::backend::Attachment;
+use crate::sys::{self, FrameIo, ReceiveFailure};
+
+/// The receive half: one read for each frame.
+///
+/// The kernel cuts a frame to the buffer and forgets the rest. So that the true length is known all the same,
+/// each read ends in a spare buffer, where the rest of a long frame goes; nothing is copied for that.
+pub(crate) struct Receive<I> {
+    pub(crate) io: I,
+    pub(crate) header: HeaderLength,
+    pub(crate) attachment: Arc<Attachment>,
+    pub(crate) counters: Counters,
+    /// The spare buffer, and where a frame waits that was only looked at.
+    pub(crate) staging: Box<[u8]>,
+    /// Length of the frame that waits.
+    pub(crate) held: Option<usize>,
+}
+
+/// The most pieces that one system call takes (`IOV_MAX`, the same on all systems).
+pub(crate) const MOST_PIECES: usize = 1024;
+
+/// Bytes of the spare buffer: the longest frame with the longest header.
+pub(crate) const STAGING: usize = FrameLength::MAX.buffer_length(HeaderLength::Twelve);
+
+impl<I: FrameIo> RxQueue for Receive<I> {
+    fn peek(&mut self) -> Result<Option<usize>> {
+        if self.held.is_some() {
+            return Ok(self.held);
+        }
+        if let Some(length) = self.io.next_length() {
+            return self.told(length);
+        }
+        self.held = self.read_staged()?;
+        Ok(self.held)
+    }
+
+    fn recv(&mut self, into: &mut [RxSlice<'_>]) -> Result<Option<Received>> {
+        let capacity = into.iter().map(RxSlice::len).fold(0, usize::saturating_add);
+        let staged = match self.held.take() {
+            None if into.len() < MOST_PIECES => None,
+            None => self.read_staged()?,
+            held => held,
+        };
+        let length = match staged {
+            Some(length) => {
+                scatter(self.staging.get(..length).unwrap_or_default(), into, 0);
+                Some(length)
+            }
+            None if into.len() < MOST_PIECES => self.read_frame(into, capacity)?,
+            None => None,
+        };
+        Ok(length.map(|length| {
+            self.counters.count_received(Received {
+                length,
+                truncated: length > capacity,
+            })
+        }))
+    }
+
+    fn source(&self) -> Source<'_> {
+        self.io.source()
+    }
+
+    fn counters(&self) -> Counters {
+        self.counters.clone()
+    }
+}
+
+impl<I: FrameIo> Receive<I> {
+    /// What a system says that knows the length of the next frame.
+    fn told(&self, length: io::Result<usize>) -> Result<Option<usize>> {
+        let length = read(&self.attachment, || match length {
+            Ok(length) => Ok(length),
+            Err(ref error) => Err(io::Error::from_raw_os_error(
+                error.raw_os_error().unwrap_or(0),
+            )),
+        })?;
+        Ok(length.filter(|length| *length != 0))
+    }
+
+    /// Reads the next frame into the staging buffer.
+    fn read_staged(&mut self) -> Result<Option<usize>> {
+        let Self { io, staging, .. } = self;
+        let mut into = [RxSlice::new(staging)];
+        let length = read(&self.attachment, || io.read(&mut into))?;
+        set_buffers(self.header, &mut into);
+        Ok(length)
+    }
+
+    #[inline]
+    fn read_frame(&mut self, into: &mut [RxSlice<'_>], capacity: usize) -> Result<Option<usize>> {
+        let Self { io, staging, .. } = self;
+        let length = read(&self.attachment, || {
+            if capacity >= self.header.bytes() + FrameLength::MAX.bytes() {
+                return io.read(into);
+            }
+            match into.len() {
+                0..=3 => read_spare::<I, 4>(io, into, staging),
+                4..=31 => read_spare::<I, 32>(io, into, staging),
+                _ => {
+                    let pieces = into.iter_mut().map(|piece| piece.skip(0));
+                    let spare = std::iter::once(RxSlice::new(staging));
+                    io.read(&mut pieces.chain(spare).collect::<Vec<_>>())
+                }
+            }
+        })?;
+        if length.is_some() {
+            set_buffers(self.header, into);
+        }
+        Ok(length)
+    }
+}
+
+/// Writes the `num_buffers` of a frame in one buffer, which the kernel leaves at 0 (virtio 1.2, 5.1.6.4.1).
+#[inline]
+fn set_buffers(header: HeaderLength, frame: &mut [RxSlice<'_>]) {
+    if header == HeaderLength::Twelve {
+        scatter(&1_u16.to_le_bytes(), frame, HeaderLength::Ten.bytes());
+    }
+}
+
+/// Reads into fewer than `N` pieces and the spare buffer behind them.
+#[inline]
+fn read_spare<I: FrameIo, const N: usize>(
+    io: &mut I,
+    into: &mut [RxSlice<'_>],
+    spare: &mut [u8],
+) -> io::Result<usize> {
+    let count = into.len();
+    let mut pieces: [RxSlice<'_>; N] = std::array::from_fn(|_| RxSlice::new(&mut []));
+    for (place, piece) in pieces.iter_mut().zip(into) {
+        *place = piece.skip(0);
+    }
+    if let Some(last) = pieces.get_mut(count) {
+        *last = RxSlice::new(spare);
+    }
+    io.read(pieces.get_mut(..=count).unwrap_or_default())
+}
+
+/// Does the read and says what it means when it fails.
+#[inline]
+fn read(
+    attachment: &Attachment,
+    mut attempt: impl FnMut() -> io::Result<usize>,
+) -> Result<Option<usize>> {
+    loop {
+        let error = match attempt() {
+            Ok(length) => return Ok(Some(length)),
+            Err(error) => error,
+        };
+        return match sys::receive_failure(error.raw_os_error().unwrap_or(0)) {
+            ReceiveFailure::Interrupted => continue,
+            ReceiveFailure::Empty if attachment.is_gone() => {
+                Err(attachment.gone(io::ErrorKind::NotConnected.into()))
+            }
+            ReceiveFailure::Empty => Ok(None),
+            ReceiveFailure::Gone => Err(attachment.gone(error)),
+            ReceiveFailure::Other => Err(Error::System {
+                operation: "readv",
+                object: attachment.name().to_owned(),
+                source: error,
+                remedy: None,
+            }),
+        };
+    }
+}

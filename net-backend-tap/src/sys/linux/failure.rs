@@ -1,0 +1,37 @@
+use std::time::Duration;
+
+use net_backend_core::DropReason;
+
+use crate::sys::{ReceiveFailure, SendFailure};
+
+/// After this time there may be memory again; no descriptor tells.
+const MEMORY_RETRY: Duration = Duration::from_millis(1);
+
+/// What a failed write to a tap means (`tun_get_user` in drivers/net/tun.c, `tap_get_user` in drivers/net/tap.c).
+pub(crate) fn send_failure(errno: i32) -> SendFailure {
+    match errno {
+        libc::EINTR => SendFailure::Interrupted,
+        libc::EAGAIN => SendFailure::Busy(None),
+        libc::ENOBUFS | libc::ENOMEM => SendFailure::Busy(Some(MEMORY_RETRY)),
+        libc::EIO | libc::ENETDOWN => SendFailure::Dropped(DropReason::LinkDown),
+        libc::EINVAL | libc::EPROTO => SendFailure::Dropped(DropReason::Malformed),
+        libc::EMSGSIZE => SendFailure::Dropped(DropReason::TooLong),
+        libc::EPERM => SendFailure::Dropped(DropReason::Policy),
+        libc::EBADFD | libc::EBADF | libc::ENODEV | libc::ENXIO | libc::EPIPE => SendFailure::Gone,
+        _ => SendFailure::Other,
+    }
+}
+
+/// What a failed read from a tap means (`tun_do_read` in drivers/net/tun.c, `tap_do_read` in drivers/net/tap.c).
+pub(crate) fn receive_failure(errno: i32) -> ReceiveFailure {
+    match errno {
+        libc::EINTR => ReceiveFailure::Interrupted,
+        libc::EAGAIN | libc::ENOBUFS | libc::ENOMEM | libc::EIO | libc::ENETDOWN => {
+            ReceiveFailure::Empty
+        }
+        libc::EBADFD | libc::EBADF | libc::ENODEV | libc::ENXIO | libc::EPIPE => {
+            ReceiveFailure::Gone
+        }
+        _ => ReceiveFailure::Other,
+    }
+}

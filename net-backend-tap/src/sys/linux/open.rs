@@ -1,0 +1,266 @@
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use net_backend_core::{ConfigError, ConfigProblem, Error, Features, Result};
+use rustix::fs::{Mode, OFlags, fcntl_getfl, fcntl_setfl, open as open_file};
+use rustix::io::Errno;
+
+use super::device::{AttachedQueue, Device};
+use super::interface::{Interface, failed};
+use super::link::Link;
+use super::{inherited, offload, request};
+use crate::config::{TapConfig, TapTarget};
+
+/// More frames than any queue holds, so that emptying one comes to an end also under load.
+pub(super) const QUEUE_BOUND: usize = 65536;
+
+const TUN: &str = "/dev/net/tun";
+
+/// Flags of `TUNSETIFF`; all fit into a `short`.
+const TAP: libc::c_short = 0x2;
+const NO_PI: libc::c_short = 0x1000;
+const HEADER: libc::c_short = 0x4000;
+const MULTI_QUEUE: libc::c_short = 0x100;
+
+const _: () = {
+    assert!(TAP as libc::c_int == libc::IFF_TAP);
+    assert!(NO_PI as libc::c_int == libc::IFF_NO_PI);
+    assert!(HEADER as libc::c_int == libc::IFF_VNET_HDR);
+    assert!(MULTI_QUEUE as libc::c_int == libc::IFF_MULTI_QUEUE);
+};
+
+/// Queues that are attached, and what was found about them.
+struct Found {
+    name: String,
+    queues: Vec<OwnedFd>,
+    flags: libc::c_short,
+    /// Made by somebody else, who decides whether it is up.
+    passed: bool,
+    /// A macvtap or ipvtap.
+    borrows_address: bool,
+}
+
+/// Opens everything that `config` names.
+pub(crate) fn open(config: &TapConfig) -> Result<Device> {
+    let found = match &config.target {
+        TapTarget::Name(name) => by_name(name, config)?,
+        TapTarget::Path(path) => by_path(path, config)?,
+        TapTarget::Descriptors(numbers) => by_descriptors(numbers)?,
+    };
+    configure(&found, config)?;
+    let mut config = config.clone();
+    if let TapTarget::Name(name) = &mut config.target {
+        name.clone_from(&found.name);
+    }
+    let header = found.flags & HEADER != 0;
+    let interface = Interface::new(&found.name)?;
+    Ok(Device {
+        offered: if header {
+            probe(&found)?
+        } else {
+            Features::empty()
+        },
+        link: Link::new(&found.name)?,
+        interface: interface.index().is_some().then_some(interface),
+        header,
+        borrows_address: found.borrows_address,
+        name: found.name,
+        queues: found
+            .queues
+            .into_iter()
+            .map(|tun| AttachedQueue {
+                tun,
+                attached: true,
+            })
+            .collect(),
+        config,
+    })
+}
+
+fn by_name(name: &str, config: &TapConfig) -> Result<Found> {
+    let first = character_device(TUN)?;
+    let mut flags = tap_flags(config);
+    // A device that was made for several queues takes no user who does not know of them.
+    let name = match request::attach(first.as_fd(), name, flags) {
+        Err(error) if config.queues == 1 && error.raw_os_error() == Some(libc::EINVAL) => {
+            flags |= MULTI_QUEUE;
+            request::attach(first.as_fd(), name, flags)
+        }
+        attached => attached,
+    }
+    .map_err(|error| refused(name, error, config.queues))?;
+    let mut queues = vec![first];
+    for _ in 1..config.queues {
+        let queue = character_device(TUN)?;
+        request::attach(queue.as_fd(), &name, flags)
+            .map_err(|error| refused(&name, error, config.queues))?;
+        queues.push(queue);
+    }
+    Ok(Found {
+        name,
+        queues,
+        flags,
+        passed: false,
+        borrows_address: false,
+    })
+}
+
+fn by_path(path: &str, config: &TapConfig) -> Result<Found> {
+    let flags = tap_flags(config);
+    let mut queues = Vec::new();
+    let mut name = String::new();
+    for _ in 0..config.queues {
+        let queue = character_device(path)?;
+        (name, _) = request::attached(queue.as_fd()).map_err(|error| {
+            let remedy = "it is not the device of a macvtap or ipvtap, /dev/tapN";
+            failed("TUNGETIFF", path, error, Some(remedy))
+        })?;
+        request::attach(queue.as_fd(), &name, flags)
+            .map_err(|error| refused(path, error, config.queues))?;
+        queues.push(queue);
+    }
+    Ok(Found {
+        name,
+        queues,
+        flags,
+        passed: false,
+        borrows_address: true,
+    })
+}
+
+fn by_descriptors(numbers: &[i32]) -> Result<Found> {
+    let mut queues = Vec::new();
+    let mut found: Option<(String, libc::c_short)> = None;
+    for number in numbers {
+        let tun = inherited::duplicate(*number).ok_or_else(|| not_a_tap(*number, "is not an open descriptor; pass it without close-on-exec"))?;
+        let (name, flags) = request::attached(tun.as_fd()).map_err(|error| {
+            not_a_tap(*number, match error.raw_os_error() {
+                Some(libc::EBADFD) => "is /dev/net/tun without an interface; do TUNSETIFF before passing it",
+                _ => "is not a tap",
+            })
+        })?;
+        if flags & TAP == 0 {
+            return Err(not_a_tap(*number, "is a tun, which carries no Ethernet frames; pass a tap"));
+        }
+        if flags & NO_PI == 0 {
+            return Err(not_a_tap(*number, "has packet information in front of frames; open it with IFF_NO_PI"));
+        }
+        match &found {
+            Some(first) if *first != (name.clone(), flags) => {
+                return Err(not_a_tap(*number, "is not a queue of the same tap as the first one, with the same flags"));
+            }
+            _ => found = Some((name, flags)),
+        }
+        non_blocking(tun.as_fd()).map_err(|errno| failed("F_SETFL", &format!("descriptor {number}"), errno.into(), None))?;
+        queues.push(tun);
+    }
+    let (name, flags) = found.ok_or_else(|| not_a_tap(-1, "are no descriptors; pass one for each queue"))?;
+    Ok(Found {
+        name,
+        queues,
+        flags,
+        passed: true,
+        borrows_address: false,
+    })
+}
+
+/// Sets what was asked for, and brings up what was opened by name, where that is allowed.
+fn configure(found: &Found, config: &TapConfig) -> Result<()> {
+    let interface = Interface::new(&found.name)?;
+    let tuns = || found.queues.iter().map(AsFd::as_fd);
+    let failure = |operation| move |error| failed(operation, &found.name, error, None);
+    if let (Some(persist), Some(tun)) = (config.persist, tuns().next()) {
+        request::set_persist(tun, persist).map_err(failure("TUNSETPERSIST"))?;
+    }
+    for (tun, bytes) in tuns().filter_map(|tun| Some((tun, config.send_buffer?))) {
+        let bytes = libc::c_int::try_from(bytes).unwrap_or(libc::c_int::MAX);
+        request::set_send_buffer(tun, bytes).map_err(failure("TUNSETSNDBUF"))?;
+    }
+    if let Some(mtu) = config.mtu.filter(|mtu| interface.mtu() != Some(*mtu)) {
+        interface.set_mtu(mtu)?;
+    }
+    if let Some(length) = config.transmit_queue_length {
+        interface.set_transmit_queue_length(length)?;
+    }
+    let is_up = interface.is_up().ok();
+    match config.up {
+        Some(up) if is_up != Some(up) => interface.set_up(up),
+        None if !found.passed && is_up == Some(false) => permitted(interface.set_up(true)),
+        _ => Ok(()),
+    }
+}
+
+/// What the kernel lets the reader have, found by trying; nothing is left switched on.
+fn probe(found: &Found) -> Result<Features> {
+    let Some(tun) = found.queues.first().map(AsFd::as_fd) else {
+        return Ok(Features::empty());
+    };
+    let taken = |mask: &u32| request::set_offload(tun, *mask).is_ok();
+    let mask = offload::MASKS.into_iter().find(taken).unwrap_or(0);
+    request::set_offload(tun, 0)
+        .map_err(|error| failed("TUNSETOFFLOAD", &found.name, error, None))?;
+    Ok(offload::offered(mask))
+}
+
+fn tap_flags(config: &TapConfig) -> libc::c_short {
+    let header = if config.header { HEADER } else { 0 };
+    let queues = if config.queues > 1 { MULTI_QUEUE } else { 0 };
+    TAP | NO_PI | header | queues
+}
+
+fn character_device(path: &str) -> Result<OwnedFd> {
+    let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    open_file(path, flags, Mode::empty()).map_err(|errno| {
+        let remedy = match errno {
+            Errno::NOENT | Errno::NODEV | Errno::NXIO if path == TUN => {
+                Some("load the module: modprobe tun")
+            }
+            Errno::ACCESS | Errno::PERM if path == TUN => {
+                Some("distributions ship it open to everybody: chmod 0666 /dev/net/tun")
+            }
+            Errno::ACCESS | Errno::PERM => Some("give yourself read and write permission on it"),
+            Errno::BUSY => Some("another program has it open"),
+            _ => None,
+        };
+        failed("open", path, errno.into(), remedy)
+    })
+}
+
+/// What a refused `TUNSETIFF` means.
+fn refused(name: &str, error: io::Error, queues: u16) -> Error {
+    let remedy = match error.raw_os_error() {
+        Some(libc::EPERM) => Some("needs CAP_NET_ADMIN or a tap owned by you"),
+        Some(libc::EBUSY) => Some("another program has it open; close that one or take another name"),
+        Some(libc::EINVAL) if queues > 1 => Some(
+            "it exists and is no tap, or a tap with a single queue; leave out queues or delete it",
+        ),
+        Some(libc::EINVAL) => Some("it exists and is no tap; take another name"),
+        Some(libc::E2BIG) => Some("it has no more queues; ask for fewer"),
+        _ => None,
+    };
+    failed("TUNSETIFF", name, error, remedy)
+}
+
+fn not_a_tap(number: i32, complaint: &str) -> Error {
+    let text = format!("tap:?fd={number}");
+    ConfigError::new(
+        ConfigProblem::BadValue,
+        &text,
+        "tap:?fd=".len(),
+        format!("fd={number} {complaint}"),
+    )
+    .into()
+}
+
+/// The mode belongs to the open file, so whoever passed the descriptor has it too.
+fn non_blocking(tun: BorrowedFd<'_>) -> rustix::io::Result<()> {
+    fcntl_setfl(tun, fcntl_getfl(tun)? | OFlags::NONBLOCK)
+}
+
+/// Being refused is no error when nobody asked.
+fn permitted(result: Result<()>) -> Result<()> {
+    match result {
+        Err(error) if error.kind() == net_backend_core::ErrorKind::Permission => Ok(()),
+        other => other,
+    }
+}
