@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::failure::ensure;
 use super::frames::{self, Frame};
 use super::{Failure, Opened, Path, Peer, Rig, RigTraits, Seen, sys};
 use crate::{
@@ -196,9 +197,11 @@ impl<'r> Bench<'r> {
         timeout: Duration,
     ) -> Result<Option<(VirtioNetHeader, Vec<u8>)>, Failure> {
         let deadline = Instant::now() + timeout;
+        let mut overslept = false;
         loop {
             while let Some(received) = self.receive_now(queue)? {
                 if frames::number_of(&received.1).is_some() {
+                    ensure!(!overslept, "a frame was there, and nobody was woken");
                     return Ok(Some(received));
                 }
             }
@@ -206,7 +209,8 @@ impl<'r> Bench<'r> {
             if left.is_zero() {
                 return Ok(None);
             }
-            let _ready = sys::ready(self.pair(queue)?.rx.source(), left)?;
+            let is_ready = sys::ready(self.pair(queue)?.rx.source(), left)?;
+            overslept = !is_ready && timeout >= PATIENCE;
         }
     }
 
@@ -234,9 +238,13 @@ impl<'r> Bench<'r> {
     ) -> Result<Received, Failure> {
         let rx = &mut *self.pair(queue)?.rx;
         let deadline = Instant::now() + PATIENCE;
+        let mut overslept = false;
         loop {
             match recv(rx)? {
-                Some(received) if received.length == length => return Ok(received),
+                Some(received) if received.length == length => {
+                    ensure!(!overslept, "a frame was there, and nobody was woken");
+                    return Ok(received);
+                }
                 Some(_) => continue,
                 None => {}
             }
@@ -245,7 +253,7 @@ impl<'r> Bench<'r> {
                 let message = format!("a frame of {length} bytes was never received");
                 return Err(Failure::new(message));
             }
-            let _ready = sys::ready(rx.source(), left)?;
+            overslept = !sys::ready(rx.source(), left)?;
         }
     }
 

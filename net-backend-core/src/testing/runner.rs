@@ -97,6 +97,44 @@ impl Stand {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::{Opened, RigTraits};
+
+    struct Absent;
+
+    impl Rig for Absent {
+        fn name(&self) -> &str {
+            "absent/here"
+        }
+
+        fn traits(&self) -> RigTraits {
+            RigTraits::default()
+        }
+
+        fn open(&self) -> Result<Opened, Failure> {
+            Err(Failure::unavailable("/dev/net/tun: Permission denied"))
+        }
+    }
+
+    fn run_absent(required: bool) -> Result<Completion, Failed> {
+        let stand = Stand {
+            rig: Box::new(Absent),
+            unavailable: OnceLock::new(),
+            required,
+            turn: Mutex::new(()),
+            alone: Arc::default(),
+        };
+        stand.run(cases::all().next().unwrap())
+    }
+
+    #[test]
+    fn what_is_not_available_is_ignored_unless_required() {
+        assert!(run_absent(false).is_ok());
+        let failed = run_absent(true).err().unwrap();
+        assert_eq!(
+            failed.message(),
+            Some("required, and not available: /dev/net/tun: Permission denied")
+        );
+    }
 
     #[test]
     fn requires_groups_by_name_or_all_of_them() {

@@ -198,6 +198,9 @@ fn gone_receive(bench: &mut Bench<'_>) -> Result<(), Failure> {
     bench.peer.kill()?;
     let deadline = Instant::now() + NOTICE;
     let rx = &mut bench.pair(0)?.rx;
+    // Before any call, which could tell by itself.
+    let woken = ready(rx.source(), NOTICE)?;
+    ensure!(woken, "not woken within {NOTICE:?} after the end");
     let mut buffer = vec![0; 65536];
     while !is_gone(rx.recv(&mut [RxSlice::new(&mut buffer)]).map(|_| ()))? {
         let left = deadline.saturating_duration_since(Instant::now());
