@@ -56,8 +56,9 @@ pub trait RxQueue: Send {
 
     /// Moves the next frame into the buffer; `None` when there is none now.
     ///
-    /// A frame longer than the buffer is cut and gone, which [`Received::truncated`] tells; the next frame is
-    /// intact.
+    /// A buffer of any number of pieces is good; empty pieces are too. Nothing is written behind the end of the
+    /// frame. A frame longer than the buffer is cut and gone, which [`Received::truncated`] tells; the next frame
+    /// is intact.
     ///
     /// # Errors
     ///
