@@ -1,0 +1,180 @@
+//! Two network namespaces, a tap in each, and the cable between them.
+
+use std::fs::OpenOptions;
+use std::io;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use anyhow::{Context, Result, anyhow};
+use net_backend::wake::Doorbell;
+use net_backend::{Bell, Features, NetBackend};
+use net_backend_tap::testing::{Interface, NetworkNamespace, enter_private_network};
+
+use super::pump;
+
+/// Where taps come from.
+const TUN: &str = "/dev/net/tun";
+
+/// Enters a private network, in which taps can be made. Must be called before there is a second thread.
+///
+/// # Errors
+///
+/// If namespaces cannot be made, or taps cannot be opened, with what to do about it.
+pub(crate) fn enter() -> Result<()> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(TUN)
+        .map_err(|error| match error.kind() {
+            io::ErrorKind::PermissionDenied => anyhow!(
+                "{TUN}: {error}. Most distributions let everybody open it; here, `sudo chmod 0666 {TUN}` does, \
+                 until the next start of the system. Or run this as root"
+            ),
+            io::ErrorKind::NotFound => {
+                anyhow!("{TUN}: {error}. `sudo modprobe tun` loads the driver")
+            }
+            _ => anyhow!("{TUN}: {error}"),
+        })?;
+    enter_private_network().context("cannot make a private network")
+}
+
+/// The two ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    /// The first one.
+    Left,
+    /// The other one.
+    Right,
+}
+
+impl Side {
+    /// The other side.
+    pub(crate) fn other(self) -> Self {
+        match self {
+            Self::Left => Self::Right,
+            Self::Right => Self::Left,
+        }
+    }
+
+    /// The address of its tap.
+    pub(crate) fn address(self) -> Ipv4Addr {
+        match self {
+            Self::Left => Ipv4Addr::new(192, 0, 2, 1),
+            Self::Right => Ipv4Addr::new(192, 0, 2, 2),
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Left => "left",
+            Self::Right => "right",
+        }
+    }
+}
+
+/// Two network stacks that know nothing of each other yet.
+pub(crate) struct Lab {
+    left: NetworkNamespace,
+    right: NetworkNamespace,
+}
+
+impl Lab {
+    /// Makes them.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses.
+    pub(crate) fn new() -> Result<Self> {
+        Ok(Self {
+            left: NetworkNamespace::new()?,
+            right: NetworkNamespace::new()?,
+        })
+    }
+
+    /// The network of a side.
+    pub(crate) fn network(&self, side: Side) -> &NetworkNamespace {
+        match side {
+            Side::Left => &self.left,
+            Side::Right => &self.right,
+        }
+    }
+
+    /// Joins them by a cable that can do these offloads.
+    ///
+    /// # Errors
+    ///
+    /// If taps or thread cannot be made.
+    pub(crate) fn join(&self, offloads: Features) -> Result<Cable> {
+        let left = self.tap(Side::Left)?;
+        let right = self.tap(Side::Right)?;
+        let (mut left, mut right) =
+            pump::activate(left, right, offloads).map_err(anyhow::Error::from_boxed)?;
+        let stop = Arc::new(Bell::new()?);
+        let stopped = Arc::clone(&stop);
+        let features = left.backend.features() & right.backend.features() & offloads;
+        let thread = thread::Builder::new()
+            .name("pump".to_owned())
+            .spawn(move || {
+                pump::pump(&mut left, &mut right, stopped.descriptor())
+                    .map_err(anyhow::Error::from_boxed)
+            })?;
+        Ok(Cable {
+            stop,
+            thread: Some(thread),
+            features,
+        })
+    }
+
+    fn tap(&self, side: Side) -> Result<Box<dyn NetBackend>> {
+        self.network(side).run(move || {
+            let name = side.name();
+            let uri = format!("tap:{name}?mtu=1500&txqueuelen=10000");
+            let backend = net_backend::open(&uri).with_context(|| format!("cannot open {uri}"))?;
+            let interface = Interface::named(name);
+            interface.disable_ipv6()?;
+            interface.set_ipv4(side.address(), 24)?;
+            interface.set_up()?;
+            Ok(backend)
+        })
+    }
+}
+
+/// What joins two taps, in a thread of its own. Dropped, it is unplugged.
+pub(crate) struct Cable {
+    stop: Arc<Bell>,
+    thread: Option<JoinHandle<Result<()>>>,
+    features: Features,
+}
+
+impl Cable {
+    /// The offloads in use.
+    pub(crate) fn features(&self) -> Features {
+        self.features
+    }
+
+    /// Ends it, and the taps with it.
+    ///
+    /// # Errors
+    ///
+    /// If it ended before.
+    pub(crate) fn unplug(mut self) -> Result<()> {
+        self.end()
+    }
+
+    fn end(&mut self) -> Result<()> {
+        self.stop.ring();
+        match self.thread.take().map(JoinHandle::join) {
+            None => Ok(()),
+            Some(Ok(outcome)) => outcome.context("the cable between the taps broke"),
+            Some(Err(_)) => Err(anyhow!("the thread between the taps panicked")),
+        }
+    }
+}
+
+impl Drop for Cable {
+    fn drop(&mut self) {
+        // Something else has failed already, or unplug() has told.
+        let _told = self.end();
+    }
+}

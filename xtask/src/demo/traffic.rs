@@ -1,0 +1,101 @@
+//! What goes over the cable: echo requests, and TCP.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use net_backend_tap::testing::IcmpSocket;
+
+use super::lab::{Lab, Side};
+
+/// How long anything may take to get through.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Bytes in one write and one read.
+const CHUNK: usize = 256 * 1024;
+
+/// Times of echo requests, there and back.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ping {
+    pub(super) best: Duration,
+    pub(super) average: Duration,
+}
+
+/// Sends echo requests from left to right, one after the other.
+pub(super) fn ping(lab: &Lab) -> Result<Ping> {
+    const COUNT: u32 = 100;
+    let mut socket = lab.network(Side::Left).run(IcmpSocket::new)?;
+    let mut once = || {
+        let answered = socket.ping(Side::Right.address(), 56, PATIENCE)?;
+        answered.context("no answer to an echo request")
+    };
+    // The first one waits for ARP.
+    once()?;
+    let (mut best, mut total) = (Duration::MAX, Duration::ZERO);
+    for _ in 0..COUNT {
+        let time = once()?;
+        best = best.min(time);
+        total += time;
+    }
+    Ok(Ping {
+        best,
+        average: total / COUNT,
+    })
+}
+
+/// Bits per second of payload that arrive over one TCP connection from `from` to the other side.
+///
+/// # Errors
+///
+/// If the two sides cannot reach one another, or nothing passes any more.
+pub(crate) fn throughput(lab: &Lab, from: Side, duration: Duration) -> Result<f64> {
+    let address = from.other().address();
+    let listener = lab
+        .network(from.other())
+        .run(move || TcpListener::bind((address, 0)))?;
+    let port = listener.local_addr()?.port();
+    let receiver = thread::spawn(move || receive(&listener));
+    let target = SocketAddr::from((address, port));
+    let stream = lab
+        .network(from)
+        .run(move || TcpStream::connect_timeout(&target, PATIENCE));
+    send(&stream.context("no TCP connection")?, duration)?;
+    match receiver.join() {
+        Ok(rate) => rate,
+        Err(_) => bail!("the receiver of TCP panicked"),
+    }
+}
+
+fn send(mut stream: &TcpStream, duration: Duration) -> Result<()> {
+    stream.set_write_timeout(Some(PATIENCE))?;
+    let chunk = vec![0x5a; CHUNK];
+    let start = Instant::now();
+    while start.elapsed() < duration {
+        let written = stream.write(&chunk);
+        ensure!(written.context("TCP is stuck")? > 0, "TCP takes no more");
+    }
+    Ok(stream.shutdown(Shutdown::Write)?)
+}
+
+fn receive(listener: &TcpListener) -> Result<f64> {
+    let (mut stream, _) = listener.accept()?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    let mut chunk = vec![0; CHUNK];
+    let start = Instant::now();
+    let mut bytes = 0;
+    loop {
+        match stream.read(&mut chunk) {
+            Ok(0) => break,
+            Ok(length) => bytes += length,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error).context("no more TCP arrives"),
+        }
+    }
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "it is a rate, and is printed with three digits"
+    )]
+    let bits = bytes as f64 * 8.0;
+    Ok(bits / start.elapsed().as_secs_f64())
+}
