@@ -52,10 +52,7 @@ impl Tap {
         Ok(Self {
             capabilities: device.capabilities(),
             header: HeaderLength::None,
-            attachment: Arc::new(Attachment {
-                name: device.name.clone(),
-                gone: AtomicBool::new(false),
-            }),
+            attachment: Arc::new(Attachment::new(&device.name)),
             device,
         })
     }
@@ -115,7 +112,7 @@ impl NetBackend for Tap {
     fn next_event(&mut self) -> Option<Event> {
         let event = self.device.next_event()?;
         if event == Event::Gone {
-            self.attachment.gone.store(true, Ordering::Relaxed);
+            self.attachment.set_gone();
         }
         Some(event)
     }
@@ -149,6 +146,17 @@ impl Tap {
 }
 
 impl Attachment {
+    pub(crate) fn new(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            gone: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn set_gone(&self) {
+        self.gone.store(true, Ordering::Relaxed);
+    }
+
     pub(crate) fn name(&self) -> &str {
         &self.name
     }

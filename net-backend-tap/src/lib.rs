@@ -31,3 +31,6 @@ pub mod testing;
 
 pub use backend::{DRIVER, Tap};
 pub use config::{TapConfig, TapTarget};
+
+#[cfg(test)]
+mod faults;

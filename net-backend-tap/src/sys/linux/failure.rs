@@ -35,3 +35,49 @@ pub(crate) fn receive_failure(errno: i32) -> ReceiveFailure {
         _ => ReceiveFailure::Other,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_failed_write_has_its_meaning() {
+        let later = SendFailure::Busy(Some(Duration::from_millis(1)));
+        let table = [
+            (libc::EINTR, SendFailure::Interrupted),
+            (libc::EAGAIN, SendFailure::Busy(None)),
+            (libc::ENOBUFS, later),
+            (libc::ENOMEM, later),
+            (libc::EIO, SendFailure::Dropped(DropReason::LinkDown)),
+            (libc::ENETDOWN, SendFailure::Dropped(DropReason::LinkDown)),
+            (libc::EINVAL, SendFailure::Dropped(DropReason::Malformed)),
+            (libc::EMSGSIZE, SendFailure::Dropped(DropReason::TooLong)),
+            (libc::EBADFD, SendFailure::Gone),
+            (libc::EPIPE, SendFailure::Gone),
+            (libc::ENODEV, SendFailure::Gone),
+            (libc::ENXIO, SendFailure::Gone),
+            (libc::EFAULT, SendFailure::Other),
+            (0, SendFailure::Other),
+        ];
+        for (errno, meaning) in table {
+            assert_eq!(send_failure(errno), meaning, "errno {errno}");
+        }
+    }
+
+    #[test]
+    fn every_failed_read_has_its_meaning() {
+        let table = [
+            (libc::EINTR, ReceiveFailure::Interrupted),
+            (libc::EAGAIN, ReceiveFailure::Empty),
+            (libc::ENOBUFS, ReceiveFailure::Empty),
+            (libc::EIO, ReceiveFailure::Empty),
+            (libc::EBADFD, ReceiveFailure::Gone),
+            (libc::EPIPE, ReceiveFailure::Gone),
+            (libc::EFAULT, ReceiveFailure::Other),
+            (0, ReceiveFailure::Other),
+        ];
+        for (errno, meaning) in table {
+            assert_eq!(receive_failure(errno), meaning, "errno {errno}");
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! What the halves make of failures, shown with system calls that fail to order. What each errno means is
+//! the system's own table, in `sys`.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use net_backend_core::{
+    Bell, Counters, DropReason, ErrorKind, Features, HeaderLength, Interest, RxQueue, RxSlice,
+    Sent, Source, TxQueue, TxSlice,
+};
+
+use crate::backend::Attachment;
+use crate::receive::{MOST_PIECES, Receive, STAGING};
+use crate::sys::FrameIo;
+use crate::transmit::Transmit;
+
+/// System calls that do what a script says, and the frames that were written.
+struct Script {
+    answers: VecDeque<Result<Vec<u8>, i32>>,
+    written: Arc<Mutex<Vec<(usize, Vec<u8>)>>>,
+    bell: Bell,
+}
+
+impl Script {
+    fn new(answers: impl IntoIterator<Item = Result<Vec<u8>, i32>>) -> Self {
+        Self {
+            answers: answers.into_iter().collect(),
+            written: Arc::default(),
+            bell: Bell::new().unwrap(),
+        }
+    }
+
+    fn answer(&mut self) -> io::Result<Vec<u8>> {
+        let answer = self.answers.pop_front().expect("no system call is left");
+        answer.map_err(io::Error::from_raw_os_error)
+    }
+}
+
+impl FrameIo for Script {
+    fn write(&mut self, frame: &[TxSlice<'_>]) -> io::Result<usize> {
+        let answer = self.answer()?;
+        let mut bytes = vec![0; net_backend_core::total_length(frame)];
+        net_backend_core::gather(frame, 0, &mut bytes);
+        let mut written = self.written.lock().unwrap();
+        written.push((frame.len(), bytes));
+        Ok(answer.len())
+    }
+
+    fn read(&mut self, into: &mut [RxSlice<'_>]) -> io::Result<usize> {
+        assert!(into.len() <= MOST_PIECES, "the kernel takes no more");
+        let frame = self.answer()?;
+        Ok(net_backend_core::scatter(&frame, into, 0))
+    }
+
+    fn next_length(&mut self) -> Option<io::Result<usize>> {
+        None
+    }
+
+    fn source(&self) -> Source<'_> {
+        Source {
+            descriptor: self.bell.descriptor(),
+            interest: Interest::Readable,
+        }
+    }
+}
+
+fn transmit(script: Script, header: HeaderLength) -> Transmit<Script> {
+    Transmit {
+        io: script,
+        header,
+        features: Features::empty(),
+        attachment: Arc::new(Attachment::new("tap7")),
+        counters: Counters::new(),
+        staging: Vec::new(),
+    }
+}
+
+fn receive(script: Script) -> Receive<Script> {
+    Receive {
+        io: script,
+        header: HeaderLength::None,
+        attachment: Arc::new(Attachment::new("tap7")),
+        counters: Counters::new(),
+        staging: vec![0; STAGING].into_boxed_slice(),
+        held: None,
+    }
+}
+
+/// A frame's worth of bytes.
+fn frame(length: usize) -> Vec<u8> {
+    (0_u8..=250).cycle().take(length).collect()
+}
+
+#[test]
+fn a_full_kernel_is_busy() {
+    let busy = |millis: Option<u64>| Sent::Busy {
+        retry_after: millis.map(Duration::from_millis),
+    };
+    let table = [
+        (libc::EAGAIN, busy(None)),
+        (libc::ENOBUFS, busy(Some(1))),
+    ];
+    for (errno, expected) in table {
+        let mut tx = transmit(Script::new([Err(errno)]), HeaderLength::None);
+        let sent = tx.send(&[TxSlice::new(&frame(60))]).unwrap();
+        assert_eq!(sent, expected, "errno {errno}");
+    }
+}
+
+#[test]
+fn an_interface_that_takes_nothing_is_down() {
+    let mut tx = transmit(Script::new([Ok(Vec::new())]), HeaderLength::None);
+    let sent = tx.send(&[TxSlice::new(&frame(60))]).unwrap();
+    assert_eq!(sent, Sent::Dropped(DropReason::LinkDown));
+    assert_eq!(tx.counters().snapshot().dropped(DropReason::LinkDown), 1);
+}
+
+#[test]
+fn a_device_that_is_gone_is_gone_for_both() {
+    for errno in [libc::ENODEV, libc::ENXIO] {
+        let mut tx = transmit(Script::new([Err(errno)]), HeaderLength::None);
+        let error = tx.send(&[TxSlice::new(&frame(60))]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Gone, "errno {errno}");
+        let mut rx = receive(Script::new([Err(errno)]));
+        let error = rx.recv(&mut [RxSlice::new(&mut [0; 2000])]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Gone, "errno {errno}");
+    }
+}
+
+#[test]
+fn gone_says_what_and_why() {
+    let mut rx = receive(Script::new([Err(libc::ENXIO)]));
+    let error = rx.peek().unwrap_err();
+    let text = error.to_string();
+    assert!(text.starts_with("tap7 is gone: "), "{text}");
+}
+
+#[test]
+fn a_signal_is_nothing() {
+    let script = Script::new([Err(libc::EINTR), Err(libc::EINTR), Ok(frame(60))]);
+    let mut tx = transmit(script, HeaderLength::None);
+    assert_eq!(
+        tx.send(&[TxSlice::new(&frame(60))]).unwrap(),
+        Sent::Queued
+    );
+    let mut rx = receive(Script::new([Err(libc::EINTR), Ok(frame(60))]));
+    let received = rx.recv(&mut [RxSlice::new(&mut [0; 2000])]).unwrap();
+    assert_eq!(received.map(|frame| frame.length), Some(60));
+}
+
+#[test]
+fn nothing_now_is_none() {
+    let mut rx = receive(Script::new([Err(libc::EAGAIN), Err(libc::EAGAIN)]));
+    assert_eq!(rx.peek().unwrap(), None);
+    let received = rx.recv(&mut [RxSlice::new(&mut [0; 2000])]).unwrap();
+    assert_eq!(received, None);
+}
+
+#[test]
+fn a_failure_nobody_knows_names_the_call_and_the_device() {
+    let mut tx = transmit(Script::new([Err(libc::EFAULT)]), HeaderLength::None);
+    let error = tx.send(&[TxSlice::new(&frame(60))]).unwrap_err();
+    assert_eq!(error.to_string(), "writev on tap7: Bad address");
+}
+
+#[test]
+fn frames_of_many_pieces_go_in_one_call_all_the_same() {
+    for (length, pieces, calls_with) in [(1514, 8, 8), (1514, 9, 1), (60_000, 40, 40), (60_000, 1100, 1)] {
+        let script = Script::new([Ok(frame(length))]);
+        let written = Arc::clone(&script.written);
+        let mut tx = transmit(script, HeaderLength::None);
+        let bytes = frame(length);
+        let mut slices: Vec<TxSlice<'_>> = bytes.chunks(length.div_ceil(pieces)).map(TxSlice::new).collect();
+        slices.resize(pieces, TxSlice::EMPTY);
+        assert_eq!(tx.send(&slices).unwrap(), Sent::Queued);
+        let written = written.lock().unwrap();
+        assert_eq!(*written, [(calls_with, bytes)], "{length} in {pieces}");
+    }
+}
+
+#[test]
+fn a_super_frame_that_was_not_negotiated_never_reaches_the_kernel() {
+    let mut tx = transmit(Script::new([]), HeaderLength::Twelve);
+    let mut bytes = frame(1000);
+    bytes[..12].copy_from_slice(&[1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0]);
+    let sent = tx.send(&[TxSlice::new(&bytes)]).unwrap();
+    assert_eq!(sent, Sent::Dropped(DropReason::NotNegotiated));
+    bytes[1] = 77;
+    let sent = tx.send(&[TxSlice::new(&bytes)]).unwrap();
+    assert_eq!(sent, Sent::Dropped(DropReason::Malformed));
+}
+
+#[test]
+fn an_event_that_the_device_is_gone_stops_both_halves() {
+    let mut tx = transmit(Script::new([]), HeaderLength::None);
+    tx.attachment.set_gone();
+    assert!(tx.send(&[TxSlice::new(&frame(60))]).unwrap_err().is_gone());
+    let mut rx = receive(Script::new([Err(libc::EAGAIN)]));
+    rx.attachment.set_gone();
+    assert!(rx.peek().unwrap_err().is_gone());
+}
