@@ -26,7 +26,7 @@ use crate::needs;
 use lab::{Lab, Side};
 use traffic::Ping;
 
-pub(crate) use traffic::throughput;
+pub(crate) use traffic::transfer;
 
 /// Join two network stacks by two taps, and measure ping and TCP between them
 ///
@@ -143,9 +143,9 @@ fn measure(
     say("ping");
     let ping = traffic::ping(lab)?;
     say("TCP from left to right");
-    let forth = throughput(lab, Side::Left, duration)?;
+    let forth = transfer(lab, Side::Left, duration)?.rate();
     say("TCP from right to left");
-    let back = throughput(lab, Side::Right, duration)?;
+    let back = transfer(lab, Side::Right, duration)?.rate();
     let features = cable.features();
     cable.unplug()?;
     Ok(Measured {
@@ -166,7 +166,7 @@ fn names(features: Features) -> String {
 }
 
 /// A line that moves, where somebody sees it.
-fn progress() -> ProgressBar {
+pub(crate) fn progress() -> ProgressBar {
     let style = ProgressStyle::with_template("{spinner} {elapsed} {msg}");
     let progress = ProgressBar::new_spinner();
     if let Ok(style) = style {

@@ -1,6 +1,8 @@
 //! Development commands of the net-backend workspace: `cargo xtask --help`.
 
+mod bench;
 mod cross;
+mod demo;
 mod needs;
 mod steps;
 mod test;
@@ -19,6 +21,8 @@ enum Cli {
     Test(test::Options),
     Tidy(tidy::Options),
     Cross(cross::Options),
+    Demo(demo::Options),
+    Bench(bench::Options),
 }
 
 fn main() -> ExitCode {
@@ -26,6 +30,8 @@ fn main() -> ExitCode {
         Cli::Test(options) => test::run(&options),
         Cli::Tidy(options) => tidy::run(&options),
         Cli::Cross(options) => cross::run(&options),
+        Cli::Demo(options) => demo::run(&options),
+        Cli::Bench(options) => bench::run(&options),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

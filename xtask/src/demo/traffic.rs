@@ -44,12 +44,33 @@ pub(super) fn ping(lab: &Lab) -> Result<Ping> {
     })
 }
 
-/// Bits per second of payload that arrive over one TCP connection from `from` to the other side.
+/// What arrived over a TCP connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Transferred {
+    /// Bytes of payload.
+    pub(crate) bytes: u64,
+    /// From the first byte to the last.
+    pub(crate) time: Duration,
+}
+
+impl Transferred {
+    /// Bits per second.
+    pub(super) fn rate(&self) -> f64 {
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "it is a rate, and is printed with three digits"
+        )]
+        let bits = self.bytes as f64 * 8.0;
+        bits / self.time.as_secs_f64()
+    }
+}
+
+/// Sends over one TCP connection from `from` to the other side for that long.
 ///
 /// # Errors
 ///
 /// If the two sides cannot reach one another, or nothing passes any more.
-pub(crate) fn throughput(lab: &Lab, from: Side, duration: Duration) -> Result<f64> {
+pub(crate) fn transfer(lab: &Lab, from: Side, duration: Duration) -> Result<Transferred> {
     let address = from.other().address();
     let listener = lab
         .network(from.other())
@@ -62,7 +83,7 @@ pub(crate) fn throughput(lab: &Lab, from: Side, duration: Duration) -> Result<f6
         .run(move || TcpStream::connect_timeout(&target, PATIENCE));
     send(&stream.context("no TCP connection")?, duration)?;
     match receiver.join() {
-        Ok(rate) => rate,
+        Ok(transferred) => transferred,
         Err(_) => bail!("the receiver of TCP panicked"),
     }
 }
@@ -78,7 +99,7 @@ fn send(mut stream: &TcpStream, duration: Duration) -> Result<()> {
     Ok(stream.shutdown(Shutdown::Write)?)
 }
 
-fn receive(listener: &TcpListener) -> Result<f64> {
+fn receive(listener: &TcpListener) -> Result<Transferred> {
     let (mut stream, _) = listener.accept()?;
     stream.set_read_timeout(Some(PATIENCE))?;
     let mut chunk = vec![0; CHUNK];
@@ -87,15 +108,13 @@ fn receive(listener: &TcpListener) -> Result<f64> {
     loop {
         match stream.read(&mut chunk) {
             Ok(0) => break,
-            Ok(length) => bytes += length,
+            Ok(length) => bytes += length as u64,
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(error).context("no more TCP arrives"),
         }
     }
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "it is a rate, and is printed with three digits"
-    )]
-    let bits = bytes as f64 * 8.0;
-    Ok(bits / start.elapsed().as_secs_f64())
+    Ok(Transferred {
+        bytes,
+        time: start.elapsed(),
+    })
 }

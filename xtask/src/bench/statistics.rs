@@ -1,0 +1,64 @@
+//! Medians and quartiles.
+
+use serde::Serialize;
+
+/// The middle of some numbers, and how far they are spread.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub(super) struct Spread {
+    /// A quarter of the numbers is below.
+    pub(super) lower: f64,
+    /// Half of the numbers is below.
+    pub(super) median: f64,
+    /// A quarter of the numbers is above.
+    pub(super) upper: f64,
+}
+
+impl Spread {
+    /// That of `numbers`; all zero when there are none.
+    pub(super) fn of(numbers: &[f64]) -> Self {
+        let mut sorted = numbers.to_vec();
+        sorted.sort_unstable_by(f64::total_cmp);
+        Self {
+            lower: quantile(&sorted, 1),
+            median: quantile(&sorted, 2),
+            upper: quantile(&sorted, 3),
+        }
+    }
+
+    /// Distance of the quartiles, as a part of the median.
+    pub(super) fn relative(&self) -> f64 {
+        if self.median == 0.0 {
+            return 0.0;
+        }
+        (self.upper - self.lower) / self.median
+    }
+}
+
+/// Where `quarters` quarters of the sorted numbers are below, between two numbers where it must be.
+fn quantile(sorted: &[f64], quarters: usize) -> f64 {
+    let at = sorted.len().saturating_sub(1) * quarters;
+    let number = |index: usize| sorted.get(index).copied();
+    let Some(below) = number(at / 4) else {
+        return 0.0;
+    };
+    let above = number(at / 4 + 1).unwrap_or(below);
+    let part = [0.0, 0.25, 0.5, 0.75].into_iter().nth(at % 4);
+    below + (above - below) * part.unwrap_or(0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quartiles_of_few_numbers() {
+        assert_eq!(Spread::of(&[]), Spread::default());
+        let one = Spread::of(&[3.0]);
+        assert_eq!((one.lower, one.median, one.upper), (3.0, 3.0, 3.0));
+        let five = Spread::of(&[5.0, 1.0, 4.0, 2.0, 3.0]);
+        assert_eq!((five.lower, five.median, five.upper), (2.0, 3.0, 4.0));
+        let four = Spread::of(&[1.0, 2.0, 3.0, 4.0]);
+        assert_eq!((four.lower, four.median, four.upper), (1.75, 2.5, 3.25));
+        assert_eq!(four.relative(), 0.6);
+    }
+}
