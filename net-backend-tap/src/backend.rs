@@ -38,6 +38,8 @@ pub struct Tap {
 pub(crate) struct Attachment {
     name: String,
     gone: AtomicBool,
+    /// Whether the guest knows what the flags in the header of a received frame mean.
+    checksums: AtomicBool,
 }
 
 impl Tap {
@@ -48,6 +50,7 @@ impl Tap {
     /// [`Error::Config`] and [`Error::Unsupported`] before anything has changed; [`Error::System`] with the request
     /// that the system refused.
     pub fn open(config: &TapConfig) -> Result<Self> {
+        config.check()?;
         let device = sys::open(config)?;
         Ok(Self {
             capabilities: device.capabilities(),
@@ -85,6 +88,7 @@ impl NetBackend for Tap {
             .device
             .queues(with.queue_pairs, native, with.features)?;
         self.header = with.header;
+        self.attachment.set_receive_offloads(with.features);
         let pairs = queues
             .into_iter()
             .map(|(rx, tx)| adapt_header(self.pair(rx, tx, native, with), native, with.header));
@@ -94,7 +98,9 @@ impl NetBackend for Tap {
     fn set_receive_offloads(&mut self, features: Features) -> Result<()> {
         let features = features & Features::RECEIVE_OFFLOADS;
         check_features(features, self.header, &self.capabilities)?;
-        self.device.set_receive_offloads(features)
+        self.device.set_receive_offloads(features)?;
+        self.attachment.set_receive_offloads(features);
+        Ok(())
     }
 
     fn describe(&self) -> Uri {
@@ -150,7 +156,19 @@ impl Attachment {
         Self {
             name: name.to_owned(),
             gone: AtomicBool::new(false),
+            checksums: AtomicBool::new(false),
         }
+    }
+
+    /// Whether received frames may carry flags: the guest acknowledged `GUEST_CSUM`.
+    #[inline]
+    pub(crate) fn takes_checksums(&self) -> bool {
+        self.checksums.load(Ordering::Relaxed)
+    }
+
+    fn set_receive_offloads(&self, features: Features) {
+        let checksums = features.contains(Features::GUEST_CSUM);
+        self.checksums.store(checksums, Ordering::Relaxed);
     }
 
     pub(crate) fn set_gone(&self) {

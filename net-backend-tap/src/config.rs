@@ -124,6 +124,27 @@ impl TapConfig {
         Ok(config)
     }
 
+    /// Checks what only a config that was not read from a URI can have wrong.
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        let uri = self.to_uri();
+        let bad = |message| Err(uri.target_error(ConfigProblem::BadTarget, message));
+        match &self.target {
+            _ if self.queues == 0 || self.queues > sys::MAX_QUEUES => bad(format!(
+                "{} queues asked for; a tap has 1 to {}",
+                self.queues,
+                sys::MAX_QUEUES
+            )),
+            TapTarget::Name(name) => check_name(&uri, name),
+            TapTarget::Path(path) if !path.starts_with('/') => {
+                bad(format!("the path {path} does not begin with a slash"))
+            }
+            TapTarget::Descriptors(numbers) if numbers.is_empty() => {
+                bad("there are no descriptors; give one for each queue".to_owned())
+            }
+            TapTarget::Path(_) | TapTarget::Descriptors(_) => Ok(()),
+        }
+    }
+
     /// The URI that reads as this.
     pub fn to_uri(&self) -> Uri {
         let uri = Uri::new("tap");
@@ -195,16 +216,22 @@ fn named(uri: &Uri) -> Result<TapTarget, ConfigError> {
     if name.starts_with('/') {
         return Ok(TapTarget::Path(name.to_owned()));
     }
-    if name.len() > sys::NAME_LENGTH {
-        let (length, most) = (name.len(), sys::NAME_LENGTH);
-        return refuse(format!(
-            "the name {name} has {length} bytes; an interface name has at most {most}"
-        ));
-    }
-    match sys::check_name(name) {
-        Ok(()) => Ok(TapTarget::Name(name.to_owned())),
-        Err(complaint) => refuse(format!("the name {name} {complaint}")),
-    }
+    check_name(uri, name).map(|()| TapTarget::Name(name.to_owned()))
+}
+
+fn check_name(uri: &Uri, name: &str) -> Result<(), ConfigError> {
+    let (length, most) = (name.len(), sys::NAME_LENGTH);
+    let complaint = if length > most {
+        Err(format!(
+            "has {length} bytes; an interface name has at most {most}"
+        ))
+    } else {
+        sys::check_name(name).map_err(str::to_owned)
+    };
+    complaint.map_err(|complaint| {
+        let message = format!("the name {name} {complaint}");
+        uri.target_error(ConfigProblem::BadTarget, message)
+    })
 }
 
 fn descriptors(value: &OptionValue<'_>) -> Result<Vec<i32>, ConfigError> {

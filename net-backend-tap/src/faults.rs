@@ -19,9 +19,12 @@ use crate::transmit::Transmit;
 /// System calls that do what a script says, and the frames that were written.
 struct Script {
     answers: VecDeque<Result<Vec<u8>, i32>>,
-    written: Arc<Mutex<Vec<(usize, Vec<u8>)>>>,
+    written: Arc<Mutex<Vec<Written>>>,
     bell: Bell,
 }
+
+/// Pieces and bytes of a frame.
+type Written = (usize, Vec<u8>);
 
 impl Script {
     fn new(answers: impl IntoIterator<Item = Result<Vec<u8>, i32>>) -> Self {

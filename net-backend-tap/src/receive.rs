@@ -90,7 +90,9 @@ impl<I: FrameIo> Receive<I> {
         let Self { io, staging, .. } = self;
         let mut into = [RxSlice::new(staging)];
         let length = read(&self.attachment, || io.read(&mut into))?;
-        set_buffers(self.header, &mut into);
+        if length.is_some() {
+            complete(self.header, &self.attachment, &mut into);
+        }
         Ok(length)
     }
 
@@ -112,17 +114,21 @@ impl<I: FrameIo> Receive<I> {
             }
         })?;
         if length.is_some() {
-            set_buffers(self.header, into);
+            complete(self.header, &self.attachment, into);
         }
         Ok(length)
     }
 }
 
-/// Writes the `num_buffers` of a frame in one buffer, which the kernel leaves at 0 (virtio 1.2, 5.1.6.4.1).
+/// Writes what the kernel leaves to us: `num_buffers` of a frame in one buffer is 1, and there are no flags for a
+/// guest that did not ask for them (virtio 1.2, 5.1.6.4.1).
 #[inline]
-fn set_buffers(header: HeaderLength, frame: &mut [RxSlice<'_>]) {
+fn complete(header: HeaderLength, attachment: &Attachment, frame: &mut [RxSlice<'_>]) {
     if header == HeaderLength::Twelve {
         scatter(&1_u16.to_le_bytes(), frame, HeaderLength::Ten.bytes());
+    }
+    if header != HeaderLength::None && !attachment.takes_checksums() {
+        scatter(&[0], frame, 0);
     }
 }
 

@@ -22,7 +22,6 @@ fn main() -> ExitCode {
         entered: entered.clone(),
     };
     let wire = RigTraits {
-        // More than a segment, so that the far end can see super-frames.
         max_frame: 1514,
         link: true,
         kill: true,
@@ -31,9 +30,9 @@ fn main() -> ExitCode {
     };
     testing::main(vec![
         Box::new(rig("tap", "", wire)),
-        Box::new(rig("tap/plain", "?header=off", plain(wire))),
+        Box::new(rig("tap/plain", "?header=off&queues=2", plain(wire))),
         Box::new(rig("tap/queues", "?queues=4", wire)),
-        Box::new(rig("tap/jumbo", "?mtu=9000", jumbo(wire))),
+        Box::new(rig("tap/jumbo", "?mtu=9000&queues=2", jumbo(wire))),
     ])
 }
 

@@ -33,13 +33,14 @@ pub(crate) const MAX_MTU: Mtu = match Mtu::new(65535 - 14) {
     None => Mtu::ETHERNET,
 };
 
-/// What `dev_valid_name` (net/core/dev.c) says; the kernel's pattern `%d` is good.
+/// What `dev_valid_name` (net/core/dev.c) says; the kernel's pattern `%d` is good. A question mark would be good too,
+/// but no URI can name such an interface.
 pub(crate) fn check_name(name: &str) -> Result<(), &'static str> {
     if name == "." || name == ".." {
         return Err("is not an interface name");
     }
-    if name.bytes().any(|byte| matches!(byte, b'/' | b':' | 0) || byte.is_ascii_whitespace()) {
-        return Err("has a character that interface names cannot have: a slash, a colon or white space");
+    if name.bytes().any(|byte| matches!(byte, b'/' | b':' | b'?' | 0) || byte.is_ascii_whitespace()) {
+        return Err("has a character that cannot be in it: a slash, a colon, a question mark or white space");
     }
     let pattern = name.matches('%').count();
     if pattern > 1 || (pattern == 1 && !name.contains("%d")) {
