@@ -1,14 +1,15 @@
 //! Frames into a tap and out of it.
 
-use std::io::{IoSlice, IoSliceMut};
+use std::fs::File;
+use std::io::{ErrorKind, IoSlice, IoSliceMut, Read, Write};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use net_backend::{
-    Activation, Features, FrameLength, HeaderLength, Nic, RxSlice, Sent, TxSlice, VirtioNetHeader,
+    Activation, Features, FrameLength, HeaderLength, Nic, RxSlice, Sent, Source, TxSlice,
+    VirtioNetHeader,
 };
 use net_backend_tap::testing::{Interface, PacketSocket};
-use rustix::io::{Errno, read, readv, write, writev};
 
 use super::MakeCase;
 use super::case::{Case, Contestant, Unit};
@@ -75,6 +76,12 @@ fn tap(header: HeaderLength) -> Result<(Nic, Interface)> {
     Ok((Nic::activate(backend, &with)?, interface))
 }
 
+/// The same queue of the same device, to use by hand. The standard library calls the same functions of libc as the
+/// backend does.
+fn file(source: Source<'_>) -> Result<File> {
+    Ok(source.descriptor.try_clone_to_owned()?.into())
+}
+
 /// A broadcast of a protocol that no host knows (IEEE Std 802: 0x88b5 is for experiments).
 fn frame(length: usize) -> Vec<u8> {
     let mut frame = vec![0xff; 6];
@@ -89,6 +96,7 @@ fn label(what: &str, header: HeaderLength, length: usize) -> String {
 
 struct Send {
     nic: Nic,
+    bare: File,
     header: HeaderLength,
     length: usize,
     /// With its header.
@@ -103,6 +111,7 @@ impl Send {
         let mut bytes = encoded.get(..header.bytes()).unwrap_or_default().to_vec();
         bytes.extend(frame(length));
         Ok(Box::new(Self {
+            bare: file(nic.queue.tx.source())?,
             nic,
             header,
             length,
@@ -148,13 +157,14 @@ impl Case for Send {
     }
 
     fn run_bare(&mut self) -> Result<u64> {
-        // The same descriptor, so the same queue of the same device.
-        let descriptor = self.nic.queue.tx.source().descriptor;
         let (header, frame) = self.frame.split_at(self.header.bytes());
         for _ in 0..BURST {
             let written = match self.pieces {
-                Pieces::One => write(descriptor, &self.frame)?,
-                Pieces::Two => writev(descriptor, &[IoSlice::new(header), IoSlice::new(frame)])?,
+                Pieces::One => self.bare.write(&self.frame)?,
+                Pieces::Two => {
+                    let pieces = [IoSlice::new(header), IoSlice::new(frame)];
+                    self.bare.write_vectored(&pieces)?
+                }
             };
             ensure!(written == self.frame.len(), "only {written} bytes went");
         }
@@ -164,6 +174,7 @@ impl Case for Send {
 
 struct Receive {
     nic: Nic,
+    bare: File,
     header: HeaderLength,
     frame: Vec<u8>,
     far_end: PacketSocket,
@@ -181,6 +192,7 @@ impl Receive {
             Buffer::Tight | Buffer::Unsafe => header.bytes() + length,
         };
         Ok(Box::new(Self {
+            bare: file(nic.queue.rx.source())?,
             nic,
             header,
             frame: frame(length),
@@ -239,20 +251,19 @@ impl Case for Receive {
     }
 
     fn run_bare(&mut self) -> Result<u64> {
-        // The same descriptor, so the same queue of the same device.
-        let descriptor = self.nic.queue.rx.source().descriptor;
         let mut frames = 0;
         loop {
             let outcome = match self.kind {
-                Buffer::Any | Buffer::Unsafe => read(descriptor, self.buffer.as_mut_slice()),
+                Buffer::Any | Buffer::Unsafe => self.bare.read(&mut self.buffer),
                 Buffer::Tight => {
                     let first = IoSliceMut::new(&mut self.buffer);
-                    readv(descriptor, &mut [first, IoSliceMut::new(&mut self.spare)])
+                    let pieces = &mut [first, IoSliceMut::new(&mut self.spare)];
+                    self.bare.read_vectored(pieces)
                 }
             };
             match outcome {
                 Ok(_) => frames += 1,
-                Err(Errno::AGAIN) => return Self::all(frames),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Self::all(frames),
                 Err(error) => return Err(error.into()),
             }
         }
