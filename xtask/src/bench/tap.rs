@@ -13,6 +13,7 @@ use net_backend_tap::testing::{Interface, PacketSocket};
 
 use super::MakeCase;
 use super::case::{Case, Contestant, Unit};
+use crate::demo::lab;
 
 /// Frames in one run; the tap's queue has room for them.
 const BURST: u16 = 256;
@@ -59,20 +60,16 @@ pub(super) fn cases() -> impl Iterator<Item = MakeCase> {
 
 /// A tap without offloads, made without virtio-net header when none is wanted.
 fn tap(header: HeaderLength) -> Result<(Nic, Interface)> {
-    let interface = Interface::named("bench0");
     let option = match header {
-        HeaderLength::None => "off",
-        HeaderLength::Ten | HeaderLength::Twelve => "on",
+        HeaderLength::None => "header=off",
+        HeaderLength::Ten | HeaderLength::Twelve => "header=on",
     };
-    let uri = format!("tap:{}?txqueuelen=1000&header={option}", interface.name());
     let with = Activation {
         queue_pairs: 1,
         header,
         features: Features::empty(),
     };
-    let backend = net_backend::open(&uri).with_context(|| format!("cannot open {uri}"))?;
-    interface.disable_ipv6()?;
-    interface.set_up()?;
+    let (backend, interface) = lab::open("bench0", option, 1000)?;
     Ok((Nic::activate(backend, &with)?, interface))
 }
 

@@ -129,15 +129,33 @@ impl Lab {
     fn tap(&self, side: Side) -> Result<Box<dyn NetBackend>> {
         self.network(side).run(move || {
             let name = side.name();
-            let uri = format!("tap:{name}?mtu=1500&txqueuelen=10000");
-            let backend = net_backend::open(&uri).with_context(|| format!("cannot open {uri}"))?;
-            let interface = Interface::named(name);
-            interface.disable_ipv6()?;
+            let (backend, interface) = open(name, "mtu=1500", 10_000)?;
             interface.set_ipv4(side.address(), 24)?;
-            interface.set_up()?;
             Ok(backend)
         })
     }
+}
+
+/// Opens a tap, in the network of this thread, in which the host queues that many frames.
+///
+/// The option `txqueuelen` would need the machine's root, not only that of a user namespace.
+///
+/// # Errors
+///
+/// What the backend says.
+pub(crate) fn open(
+    name: &str,
+    options: &str,
+    queue_length: u32,
+) -> Result<(Box<dyn NetBackend>, Interface)> {
+    let uri = format!("tap:{name}?{options}");
+    let opened = net_backend::open(&uri);
+    let backend = opened.map_err(|error| anyhow!("cannot open {uri}: {error}"))?;
+    let interface = Interface::named(name);
+    interface.set_queue_length(queue_length)?;
+    interface.disable_ipv6()?;
+    interface.set_up()?;
+    Ok((backend, interface))
 }
 
 /// What joins two taps, in a thread of its own. Dropped, it is unplugged.

@@ -1,7 +1,8 @@
 //! The far end of a tap, by operating system. Each of `linux` and `unsupported` supplies:
 //!
 //! - `enter_private_network`, `enter_new_network`: a namespace for the process, one for the calling thread,
-//! - `set_up`, `set_mtu`, `add_ipv4`, `disable_ipv6`, `delete`: settings of an interface by name,
+//! - `set_up`, `set_mtu`, `set_queue_length`, `add_ipv4`, `disable_ipv6`, `delete`: settings of an interface by
+//!   name,
 //! - `PacketSocket`, `IcmpSocket`: raw sockets.
 
 #[cfg(target_os = "linux")]
