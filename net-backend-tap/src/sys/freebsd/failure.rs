@@ -30,3 +30,32 @@ pub(crate) fn receive_failure(errno: i32) -> ReceiveFailure {
         _ => ReceiveFailure::Other,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernel_is_full_for_a_moment() {
+        let retry = SendFailure::Busy(Some(Duration::from_millis(1)));
+        assert_eq!(send_failure(libc::ENOBUFS), retry);
+    }
+
+    #[test]
+    fn a_frame_that_is_too_long_is_dropped() {
+        let dropped = SendFailure::Dropped(DropReason::TooLong);
+        assert_eq!(send_failure(libc::EIO), dropped);
+    }
+
+    #[test]
+    fn a_destroyed_device_is_gone() {
+        assert_eq!(send_failure(libc::ENXIO), SendFailure::Gone);
+        assert_eq!(receive_failure(libc::ENXIO), ReceiveFailure::Gone);
+    }
+
+    #[test]
+    fn an_empty_queue_and_a_device_that_is_not_ready_have_no_frame() {
+        assert_eq!(receive_failure(libc::EWOULDBLOCK), ReceiveFailure::Empty);
+        assert_eq!(receive_failure(libc::EHOSTDOWN), ReceiveFailure::Empty);
+    }
+}

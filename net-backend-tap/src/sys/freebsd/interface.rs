@@ -117,6 +117,9 @@ impl Interfaces {
                     Some("needs root; leave the option out and let an administrator set it")
                 }
                 Some(libc::ENXIO) => Some("the interface is not in this jail"),
+                Some(libc::EOPNOTSUPP) if number == numbers::SIOCSIFMTU => {
+                    Some("it is in a bridge; set the MTU before that, or of the bridge")
+                }
                 // IF_MINMTU and IF_MAXMTU (sys/net/if_var.h).
                 Some(libc::EINVAL) if number == numbers::SIOCSIFMTU => {
                     Some("FreeBSD takes MTUs of 72 to 65535")

@@ -8,7 +8,8 @@ use rustix::io::Errno;
 use super::device::Device;
 use super::interface::{Interfaces, failed};
 use super::link::Link;
-use super::{can_be_made, capability, driver_of_pattern, inherited, request};
+use super::name::{can_be_made, driver_of_pattern};
+use super::{capability, inherited, request};
 use crate::config::{TapConfig, TapTarget};
 
 /// A tap that was found or made.
@@ -138,7 +139,10 @@ fn made(name: &str, interfaces: &Interfaces) -> Result<OwnedFd> {
         failed("SIOCIFCREATE2", name, error, remedy)
     })?;
     character_device(&made).map_err(|errno| {
-        let _left_there = interfaces.destroy(&made);
+        // Destroying what somebody else has open would wait for them.
+        if errno != Errno::BUSY {
+            let _left_there = interfaces.destroy(&made);
+        }
         refused(&made, errno)
     })
 }
