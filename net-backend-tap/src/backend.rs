@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use net_backend_core::layers::adapt_header;
 use net_backend_core::{
-    Activation, BorrowedDescriptor, Capabilities, Counters, Driver, Environment, Error, Event, Features, HeaderLength,
-    LinkState, NetBackend, QueuePair, Result, Source, Uri, check_features,
+    Activation, BorrowedDescriptor, Capabilities, Counters, Driver, Environment, Error, Event,
+    Features, HeaderLength, LinkState, NetBackend, QueuePair, Result, Source, Uri, check_features,
 };
 
 use crate::config::{OPTIONS, TapConfig};

@@ -113,9 +113,8 @@ impl TapConfig {
         config.mtu = given(&options, "mtu", |mtu| mtu.mtu(Mtu::MIN..=sys::MAX_MTU))?;
         config.mac = given(&options, "mac", OptionValue::mac)?;
         config.up = given(&options, "up", OptionValue::switch)?;
-        config.transmit_queue_length = given(&options, "txqueuelen", |value| {
-            value.number(1..=1_000_000)
-        })?;
+        config.transmit_queue_length =
+            given(&options, "txqueuelen", |value| value.number(1..=1_000_000))?;
         config.persist = given(&options, "persist", OptionValue::switch)?;
         config.header = given(&options, "header", OptionValue::switch)?.unwrap_or(true);
         config.send_buffer = given(&options, "sndbuf", |value| {

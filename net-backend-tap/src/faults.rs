@@ -101,10 +101,7 @@ fn a_full_kernel_is_busy() {
     let busy = |millis: Option<u64>| Sent::Busy {
         retry_after: millis.map(Duration::from_millis),
     };
-    let table = [
-        (libc::EAGAIN, busy(None)),
-        (libc::ENOBUFS, busy(Some(1))),
-    ];
+    let table = [(libc::EAGAIN, busy(None)), (libc::ENOBUFS, busy(Some(1)))];
     for (errno, expected) in table {
         let mut tx = transmit(Script::new([Err(errno)]), HeaderLength::None);
         let sent = tx.send(&[TxSlice::new(&frame(60))]).unwrap();
@@ -144,10 +141,7 @@ fn gone_says_what_and_why() {
 fn a_signal_is_nothing() {
     let script = Script::new([Err(libc::EINTR), Err(libc::EINTR), Ok(frame(60))]);
     let mut tx = transmit(script, HeaderLength::None);
-    assert_eq!(
-        tx.send(&[TxSlice::new(&frame(60))]).unwrap(),
-        Sent::Queued
-    );
+    assert_eq!(tx.send(&[TxSlice::new(&frame(60))]).unwrap(), Sent::Queued);
     let mut rx = receive(Script::new([Err(libc::EINTR), Ok(frame(60))]));
     let received = rx.recv(&mut [RxSlice::new(&mut [0; 2000])]).unwrap();
     assert_eq!(received.map(|frame| frame.length), Some(60));
@@ -170,12 +164,20 @@ fn a_failure_nobody_knows_names_the_call_and_the_device() {
 
 #[test]
 fn frames_of_many_pieces_go_in_one_call_all_the_same() {
-    for (length, pieces, calls_with) in [(1514, 8, 8), (1514, 9, 1), (60_000, 40, 40), (60_000, 1100, 1)] {
+    for (length, pieces, calls_with) in [
+        (1514, 8, 8),
+        (1514, 9, 1),
+        (60_000, 40, 40),
+        (60_000, 1100, 1),
+    ] {
         let script = Script::new([Ok(frame(length))]);
         let written = Arc::clone(&script.written);
         let mut tx = transmit(script, HeaderLength::None);
         let bytes = frame(length);
-        let mut slices: Vec<TxSlice<'_>> = bytes.chunks(length.div_ceil(pieces)).map(TxSlice::new).collect();
+        let mut slices: Vec<TxSlice<'_>> = bytes
+            .chunks(length.div_ceil(pieces))
+            .map(TxSlice::new)
+            .collect();
         slices.resize(pieces, TxSlice::EMPTY);
         assert_eq!(tx.send(&slices).unwrap(), Sent::Queued);
         let written = written.lock().unwrap();

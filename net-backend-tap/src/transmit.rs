@@ -80,7 +80,11 @@ impl<I: FrameIo> Transmit<I> {
         if many || frame.len() > MOST_PIECES {
             self.staging.resize(length, 0);
             gather(frame, 0, &mut self.staging);
-            return outcome(&mut self.io, &self.attachment, &[TxSlice::new(&self.staging)]);
+            return outcome(
+                &mut self.io,
+                &self.attachment,
+                &[TxSlice::new(&self.staging)],
+            );
         }
         outcome(&mut self.io, &self.attachment, frame)
     }
@@ -88,11 +92,7 @@ impl<I: FrameIo> Transmit<I> {
 
 /// Writes the frame and says what became of it.
 #[inline]
-fn outcome<I: FrameIo>(
-    io: &mut I,
-    attachment: &Attachment,
-    frame: &[TxSlice<'_>],
-) -> Result<Sent> {
+fn outcome<I: FrameIo>(io: &mut I, attachment: &Attachment, frame: &[TxSlice<'_>]) -> Result<Sent> {
     loop {
         let error = match io.write(frame) {
             // FreeBSD's answer for an interface that is down.

@@ -43,7 +43,11 @@ impl InterfaceRequest {
     }
 
     pub(super) fn name(&self) -> String {
-        let name = self.name.split(|byte| *byte == 0).next().unwrap_or_default();
+        let name = self
+            .name
+            .split(|byte| *byte == 0)
+            .next()
+            .unwrap_or_default();
         String::from_utf8_lossy(name).into_owned()
     }
 

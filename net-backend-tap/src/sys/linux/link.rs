@@ -139,7 +139,8 @@ fn event(message: &[u8], index: i32) -> Option<Event> {
     let kind = u16::from_ne_bytes(*message.get(4..)?.first_chunk()?);
     let info = message.get(MESSAGE_HEADER..)?;
     // A bridge tells of its ports in messages of its own family, also when one leaves it.
-    let about_us = *info.first()? == 0 && i32::from_ne_bytes(*info.get(4..)?.first_chunk()?) == index;
+    let about_us =
+        *info.first()? == 0 && i32::from_ne_bytes(*info.get(4..)?.first_chunk()?) == index;
     let flags = u32::from_ne_bytes(*info.get(8..)?.first_chunk()?);
     match kind {
         _ if !about_us => None,

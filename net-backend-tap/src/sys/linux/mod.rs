@@ -5,10 +5,10 @@
 
 mod device;
 mod failure;
+mod inherited;
 mod interface;
 mod interface_request;
 mod io;
-mod inherited;
 mod link;
 mod offload;
 mod open;
@@ -39,8 +39,13 @@ pub(crate) fn check_name(name: &str) -> Result<(), &'static str> {
     if name == "." || name == ".." {
         return Err("is not an interface name");
     }
-    if name.bytes().any(|byte| matches!(byte, b'/' | b':' | b'?' | 0) || byte.is_ascii_whitespace()) {
-        return Err("has a character that cannot be in it: a slash, a colon, a question mark or white space");
+    if name
+        .bytes()
+        .any(|byte| matches!(byte, b'/' | b':' | b'?' | 0) || byte.is_ascii_whitespace())
+    {
+        return Err(
+            "has a character that cannot be in it: a slash, a colon, a question mark or white space",
+        );
     }
     let pattern = name.matches('%').count();
     if pattern > 1 || (pattern == 1 && !name.contains("%d")) {

@@ -132,29 +132,56 @@ fn by_descriptors(numbers: &[i32]) -> Result<Found> {
     let mut queues = Vec::new();
     let mut found: Option<(String, libc::c_short)> = None;
     for number in numbers {
-        let tun = inherited::duplicate(*number).ok_or_else(|| not_a_tap(*number, "is not an open descriptor; pass it without close-on-exec"))?;
+        let tun = inherited::duplicate(*number).ok_or_else(|| {
+            not_a_tap(
+                *number,
+                "is not an open descriptor; pass it without close-on-exec",
+            )
+        })?;
         let (name, flags) = request::attached(tun.as_fd()).map_err(|error| {
-            not_a_tap(*number, match error.raw_os_error() {
-                Some(libc::EBADFD) => "is /dev/net/tun without an interface; do TUNSETIFF before passing it",
-                _ => "is not a tap",
-            })
+            not_a_tap(
+                *number,
+                match error.raw_os_error() {
+                    Some(libc::EBADFD) => {
+                        "is /dev/net/tun without an interface; do TUNSETIFF before passing it"
+                    }
+                    _ => "is not a tap",
+                },
+            )
         })?;
         if flags & TAP == 0 {
-            return Err(not_a_tap(*number, "is a tun, which carries no Ethernet frames; pass a tap"));
+            return Err(not_a_tap(
+                *number,
+                "is a tun, which carries no Ethernet frames; pass a tap",
+            ));
         }
         if flags & NO_PI == 0 {
-            return Err(not_a_tap(*number, "has packet information in front of frames; open it with IFF_NO_PI"));
+            return Err(not_a_tap(
+                *number,
+                "has packet information in front of frames; open it with IFF_NO_PI",
+            ));
         }
         match &found {
             Some(first) if *first != (name.clone(), flags) => {
-                return Err(not_a_tap(*number, "is not a queue of the same tap as the first one, with the same flags"));
+                return Err(not_a_tap(
+                    *number,
+                    "is not a queue of the same tap as the first one, with the same flags",
+                ));
             }
             _ => found = Some((name, flags)),
         }
-        non_blocking(tun.as_fd()).map_err(|errno| failed("F_SETFL", &format!("descriptor {number}"), errno.into(), None))?;
+        non_blocking(tun.as_fd()).map_err(|errno| {
+            failed(
+                "F_SETFL",
+                &format!("descriptor {number}"),
+                errno.into(),
+                None,
+            )
+        })?;
         queues.push(tun);
     }
-    let (name, flags) = found.ok_or_else(|| not_a_tap(-1, "are no descriptors; pass one for each queue"))?;
+    let (name, flags) =
+        found.ok_or_else(|| not_a_tap(-1, "are no descriptors; pass one for each queue"))?;
     Ok(Found {
         name,
         queues,
@@ -230,7 +257,9 @@ fn character_device(path: &str) -> Result<OwnedFd> {
 fn refused(name: &str, error: io::Error, queues: u16) -> Error {
     let remedy = match error.raw_os_error() {
         Some(libc::EPERM) => Some("needs CAP_NET_ADMIN or a tap owned by you"),
-        Some(libc::EBUSY) => Some("another program has it open; close that one or take another name"),
+        Some(libc::EBUSY) => {
+            Some("another program has it open; close that one or take another name")
+        }
         Some(libc::EINVAL) if queues > 1 => Some(
             "it exists and is no tap, or a tap with a single queue; leave out queues or delete it",
         ),
