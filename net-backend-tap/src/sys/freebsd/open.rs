@@ -111,16 +111,17 @@ fn by_name(name: &str, interfaces: &Interfaces) -> Result<Found> {
     };
     let remedy = Some("it is not a tap; take another name");
     let not_a_tap = |operation| move |error| failed(operation, name, error, remedy);
-    let name = request::name(tap.as_fd()).map_err(not_a_tap("TAPGIFNAME"))?;
+    let found = request::name(tap.as_fd()).map_err(not_a_tap("TAPGIFNAME"))?;
     if !request::is_ethernet(tap.as_fd()).map_err(not_a_tap("TAPGIFINFO"))? {
         let tun = io::Error::new(io::ErrorKind::InvalidInput, "it carries no Ethernet frames");
         return Err(not_a_tap("TAPGIFINFO")(tun));
     }
     Ok(Found {
-        name,
+        // The device of an interface that was renamed keeps its name, and was there before.
+        made: !existed && (driver.is_some() || found == name),
+        name: found,
         tap,
         passed: false,
-        made: !existed,
     })
 }
 
