@@ -1,7 +1,7 @@
 //! Joins two backends, as a cable would: what comes out of one goes into the other.
 //!
 //! ```text
-//! cargo run --features tap --example pump -- tap:left tap:right
+//! cargo run --example pump -- tap:left tap:right
 //! ```
 //!
 //! This is the data path of a VMM too, with a second backend where the guest's queues would be.
