@@ -78,6 +78,7 @@ impl Counters {
     }
 
     /// Counts a frame that was dropped. For the owning half only.
+    #[inline]
     pub fn count_drop(&self, reason: DropReason) {
         if let Some(cell) = self.0.drops.get(reason as usize) {
             add(cell, 1);

@@ -10,8 +10,9 @@ use crate::sys::{self, FrameIo, ReceiveFailure};
 
 /// The receive half: one read for each frame.
 ///
-/// The kernel cuts a frame to the buffer and forgets the rest. So that the true length is known all the same,
-/// each read ends in a spare buffer, where the rest of a long frame goes; nothing is copied for that.
+/// The kernel cuts a frame to the buffer and forgets the rest. So that the true length is known all the same, a read
+/// into a buffer that may be too short ends in a spare buffer, where the rest of a long frame goes. Into short
+/// buffers the frame is copied from the spare one: less than what the kernel takes for a second piece.
 pub(crate) struct Receive<I> {
     pub(crate) io: I,
     pub(crate) header: HeaderLength,
@@ -25,6 +26,9 @@ pub(crate) struct Receive<I> {
 
 /// The most pieces that one system call takes (`IOV_MAX`, the same on all systems).
 pub(crate) const MOST_PIECES: usize = 1024;
+
+/// Buffers of at most this many bytes are filled by a copy.
+const SHORT_BUFFER: usize = 4096;
 
 /// Bytes of the spare buffer: the longest frame with the longest header.
 pub(crate) const STAGING: usize = FrameLength::MAX.buffer_length(HeaderLength::Twelve);
@@ -43,18 +47,18 @@ impl<I: FrameIo> RxQueue for Receive<I> {
 
     fn recv(&mut self, into: &mut [RxSlice<'_>]) -> Result<Option<Received>> {
         let capacity = into.iter().map(RxSlice::len).fold(0, usize::saturating_add);
+        let by_copy = capacity <= SHORT_BUFFER || into.len() >= MOST_PIECES;
         let staged = match self.held.take() {
-            None if into.len() < MOST_PIECES => None,
-            None => self.read_staged()?,
+            None if by_copy => self.read_staged()?,
             held => held,
         };
         let length = match staged {
+            None if by_copy => None,
+            None => self.read_frame(into, capacity)?,
             Some(length) => {
                 scatter(self.staging.get(..length).unwrap_or_default(), into, 0);
                 Some(length)
             }
-            None if into.len() < MOST_PIECES => self.read_frame(into, capacity)?,
-            None => None,
         };
         Ok(length.map(|length| {
             self.counters.count_received(Received {

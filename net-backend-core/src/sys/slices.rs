@@ -36,6 +36,7 @@ impl<'a> TxSlice<'a> {
     pub const EMPTY: Self = Self::new(&[]);
 
     /// A piece in ordinary memory.
+    #[inline]
     pub const fn new(bytes: &'a [u8]) -> Self {
         Self(
             imp::iovec(bytes.as_ptr().cast_mut(), bytes.len()),
@@ -49,26 +50,31 @@ impl<'a> TxSlice<'a> {
     ///
     /// For all of `'a`, `length` bytes from `base` are mapped and readable. They may change meanwhile, by the
     /// hand of a guest, but must not be under a Rust `&mut` borrow.
+    #[inline]
     pub const unsafe fn from_raw_parts(base: *const u8, length: usize) -> Self {
         Self(imp::iovec(base.cast_mut(), length), PhantomData)
     }
 
     /// Where the piece begins.
+    #[inline]
     pub const fn as_ptr(&self) -> *const u8 {
         imp::base(&self.0)
     }
 
     /// Length in bytes.
+    #[inline]
     pub const fn len(&self) -> usize {
         imp::length(&self.0)
     }
 
     /// Whether the length is 0.
+    #[inline]
     pub const fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// The piece without its first `count` bytes; empty when it has no more than that.
+    #[inline]
     #[must_use]
     pub fn skip(self, count: usize) -> Self {
         let skipped = count.min(self.len());
@@ -78,6 +84,7 @@ impl<'a> TxSlice<'a> {
     }
 
     /// Copies the beginning of the piece into `into`; returns how many bytes were copied.
+    #[inline]
     pub fn copy_to(&self, into: &mut [u8]) -> usize {
         let count = self.len().min(into.len());
         // SAFETY: `count` bytes are readable at as_ptr() (constructor) and writable in `into`; the two do not
@@ -89,6 +96,7 @@ impl<'a> TxSlice<'a> {
 
 impl<'a> RxSlice<'a> {
     /// A piece in ordinary memory.
+    #[inline]
     pub const fn new(bytes: &'a mut [u8]) -> Self {
         let length = bytes.len();
         Self(imp::iovec(bytes.as_mut_ptr(), length), PhantomData)
@@ -99,26 +107,31 @@ impl<'a> RxSlice<'a> {
     /// # Safety
     ///
     /// For all of `'a`, `length` bytes from `base` are mapped and writable, and no Rust borrow covers them.
+    #[inline]
     pub const unsafe fn from_raw_parts(base: *mut u8, length: usize) -> Self {
         Self(imp::iovec(base, length), PhantomData)
     }
 
     /// Where the piece begins.
+    #[inline]
     pub const fn as_ptr(&self) -> *mut u8 {
         imp::base(&self.0)
     }
 
     /// Length in bytes.
+    #[inline]
     pub const fn len(&self) -> usize {
         imp::length(&self.0)
     }
 
     /// Whether the length is 0.
+    #[inline]
     pub const fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// The piece for a shorter time, without its first `count` bytes; empty when it has no more than that.
+    #[inline]
     pub fn skip(&mut self, count: usize) -> RxSlice<'_> {
         let skipped = count.min(self.len());
         let base = self.as_ptr().wrapping_add(skipped);
@@ -128,6 +141,7 @@ impl<'a> RxSlice<'a> {
     }
 
     /// Copies the beginning of `from` into the piece; returns how many bytes were copied.
+    #[inline]
     pub fn copy_from(&mut self, from: &[u8]) -> usize {
         let count = self.len().min(from.len());
         // SAFETY: `count` bytes are readable in `from` and writable at as_ptr() (constructor); the two do not
@@ -162,6 +176,7 @@ impl fmt::Debug for RxSlice<'_> {
 }
 
 /// Length of the whole frame in bytes.
+#[inline]
 pub fn total_length(frame: &[TxSlice<'_>]) -> usize {
     frame
         .iter()
@@ -169,6 +184,7 @@ pub fn total_length(frame: &[TxSlice<'_>]) -> usize {
 }
 
 /// Copies the frame from its byte `from` on into `into`; returns how many bytes were copied.
+#[inline]
 pub fn gather(frame: &[TxSlice<'_>], mut from: usize, into: &mut [u8]) -> usize {
     let mut copied = 0;
     for piece in frame {
@@ -180,6 +196,7 @@ pub fn gather(frame: &[TxSlice<'_>], mut from: usize, into: &mut [u8]) -> usize 
 }
 
 /// Copies `bytes` into the buffer, beginning at its byte `to`; returns how many bytes found room.
+#[inline]
 pub fn scatter(bytes: &[u8], buffer: &mut [RxSlice<'_>], mut to: usize) -> usize {
     let mut copied = 0;
     for piece in buffer {

@@ -39,8 +39,18 @@ mod imp;
 #[path = "unsupported.rs"]
 mod imp;
 
+#[cfg(all(test, not(target_os = "freebsd")))]
+#[path = "freebsd/name.rs"]
+mod freebsd_name;
+#[cfg(all(test, not(target_os = "freebsd")))]
+#[path = "freebsd/route.rs"]
+mod freebsd_route;
+#[cfg(any(target_os = "linux", target_os = "freebsd"))]
+mod inherited;
 #[cfg(feature = "testing")]
 pub(crate) mod testing;
+#[cfg(any(target_os = "linux", target_os = "freebsd"))]
+mod vectored;
 
 pub(crate) use imp::{
     Device, MAX_MTU, MAX_QUEUES, NAME_LENGTH, Queue, check_name, open, receive_failure,

@@ -1,13 +1,12 @@
 //! FreeBSD: tap and vmnet.
 //!
-//! `open` finds and configures a device, `device` runs it; `request`, `queue` and `inherited` hold the system calls
-//! and `numbers` their numbers; `link` listens to what happens to the interface, `capability` and `failure` are
+//! `open` finds and configures a device, `device` runs it; `request` holds its requests and
+//! `numbers` their numbers; `link` listens to what happens to the interface, `capability` and `failure` are
 //! tables. `name` and `route` are free of the system, so that other systems test them.
 
 mod capability;
 mod device;
 mod failure;
-mod inherited;
 mod interface;
 mod interface_request;
 mod link;

@@ -9,8 +9,9 @@ use super::device::Device;
 use super::interface::{Interfaces, failed};
 use super::link::Link;
 use super::name::{can_be_made, driver_of_pattern};
-use super::{capability, inherited, request};
+use super::{capability, request};
 use crate::config::{TapConfig, TapTarget};
+use crate::sys::inherited;
 
 /// A tap that was found or made.
 struct Found {

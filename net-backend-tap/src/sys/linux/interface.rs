@@ -5,7 +5,7 @@ use net_backend_core::{Error, MacAddr, Mtu, Result};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 
 use super::interface_request::InterfaceRequest;
-use super::request;
+use super::{netlink, request};
 
 /// A network interface, named to the kernel through any socket.
 #[derive(Debug)]
@@ -61,10 +61,12 @@ impl Interface {
         self.change("SIOCSIFMTU", libc::SIOCSIFMTU, &mut request)
     }
 
+    /// By rtnetlink: `SIOCSIFTXQLEN` is only for the root of the whole machine, not for that of a namespace.
     pub(super) fn set_transmit_queue_length(&self, frames: u32) -> Result<()> {
-        let frames = libc::c_int::try_from(frames).unwrap_or(libc::c_int::MAX);
-        let mut request = InterfaceRequest::new(&self.name).with_number(frames);
-        self.change("SIOCSIFTXQLEN", libc::SIOCSIFTXQLEN, &mut request)
+        let mut message = netlink::link(self.index().map_or(0, i32::unsigned_abs), 0, 0);
+        netlink::attribute(&mut message, libc::IFLA_TXQLEN, &frames.to_ne_bytes());
+        netlink::request(libc::RTM_NEWLINK, &message)
+            .map_err(|error| self.refused("RTM_NEWLINK(IFLA_TXQLEN)", error))
     }
 
     pub(super) fn mac(&self) -> Option<MacAddr> {
@@ -93,11 +95,14 @@ impl Interface {
         number: libc::Ioctl,
         request: &mut InterfaceRequest,
     ) -> Result<()> {
+        self.ask(number, request)
+            .map_err(|error| self.refused(operation, error))
+    }
+
+    fn refused(&self, operation: &'static str, error: io::Error) -> Error {
         let remedy = "needs CAP_NET_ADMIN; leave the option out and let an administrator set it";
-        self.ask(number, request).map_err(|error| {
-            let remedy = (error.raw_os_error() == Some(libc::EPERM)).then_some(remedy);
-            failed(operation, &self.name, error, remedy)
-        })
+        let remedy = (error.raw_os_error() == Some(libc::EPERM)).then_some(remedy);
+        failed(operation, &self.name, error, remedy)
     }
 }
 

@@ -7,6 +7,7 @@ use rustix::net::netlink::SocketAddrNetlink;
 use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, bind, recv, socket_with};
 
 use super::interface::{Interface, failed};
+use super::netlink;
 
 /// What happens to one interface, as the kernel tells it to everybody (rtnetlink(7)).
 #[derive(Debug)]
@@ -120,14 +121,11 @@ fn events(mut bytes: &[u8], index: i32) -> Vec<Event> {
     events
 }
 
-/// Bytes of `struct nlmsghdr`.
-const MESSAGE_HEADER: usize = 16;
-
 /// The first message of a datagram, header included, and what follows at the next multiple of 4.
 fn split_message(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let length = u32::from_ne_bytes(*bytes.first_chunk()?);
     let length = usize::try_from(length).ok()?;
-    if length < MESSAGE_HEADER {
+    if length < netlink::HEADER {
         return None;
     }
     let message = bytes.get(..length)?;
@@ -137,7 +135,7 @@ fn split_message(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 
 fn event(message: &[u8], index: i32) -> Option<Event> {
     let kind = u16::from_ne_bytes(*message.get(4..)?.first_chunk()?);
-    let info = message.get(MESSAGE_HEADER..)?;
+    let info = message.get(netlink::HEADER..)?;
     // A bridge tells of its ports in messages of its own family, also when one leaves it.
     let about_us =
         *info.first()? == 0 && i32::from_ne_bytes(*info.get(4..)?.first_chunk()?) == index;

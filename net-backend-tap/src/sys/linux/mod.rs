@@ -1,25 +1,25 @@
 //! Linux: tap, macvtap and ipvtap.
 //!
-//! `open` finds and configures a device, `device` runs it; `request`, `io` and `inherited` hold the system calls;
+//! `open` finds and configures a device, `device` runs it; `request` holds its requests;
 //! `link` listens to what happens to the interface, `offload` and `failure` are tables.
 
 mod device;
 mod failure;
-mod inherited;
 mod interface;
 mod interface_request;
-mod io;
 mod link;
+pub(in crate::sys) mod netlink;
 mod offload;
 mod open;
+mod queue;
 mod request;
 
 use net_backend_core::Mtu;
 
 pub(crate) use device::Device;
 pub(crate) use failure::{receive_failure, send_failure};
-pub(crate) use io::Queue;
 pub(crate) use open::open;
+pub(crate) use queue::Queue;
 
 /// Bytes in an interface name: `IFNAMSIZ` without the terminating zero.
 pub(crate) const NAME_LENGTH: usize = libc::IFNAMSIZ - 1;

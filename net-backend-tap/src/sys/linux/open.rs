@@ -8,8 +8,9 @@ use rustix::io::Errno;
 use super::device::{AttachedQueue, Device};
 use super::interface::{Interface, failed};
 use super::link::Link;
-use super::{inherited, offload, request};
+use super::{offload, request};
 use crate::config::{TapConfig, TapTarget};
+use crate::sys::inherited;
 
 /// More frames than any queue holds, so that emptying one comes to an end also under load.
 pub(super) const QUEUE_BOUND: usize = 65536;
@@ -132,56 +133,16 @@ fn by_descriptors(numbers: &[i32]) -> Result<Found> {
     let mut queues = Vec::new();
     let mut found: Option<(String, libc::c_short)> = None;
     for number in numbers {
-        let tun = inherited::duplicate(*number).ok_or_else(|| {
-            not_a_tap(
-                *number,
-                "is not an open descriptor; pass it without close-on-exec",
-            )
-        })?;
-        let (name, flags) = request::attached(tun.as_fd()).map_err(|error| {
-            not_a_tap(
-                *number,
-                match error.raw_os_error() {
-                    Some(libc::EBADFD) => {
-                        "is /dev/net/tun without an interface; do TUNSETIFF before passing it"
-                    }
-                    _ => "is not a tap",
-                },
-            )
-        })?;
-        if flags & TAP == 0 {
-            return Err(not_a_tap(
-                *number,
-                "is a tun, which carries no Ethernet frames; pass a tap",
-            ));
+        let (tun, identity) = passed(*number)?;
+        if found.as_ref().is_some_and(|first| *first != identity) {
+            let complaint = "is not a queue of the same tap as the first one, with the same flags";
+            return Err(not_a_tap(*number, complaint));
         }
-        if flags & NO_PI == 0 {
-            return Err(not_a_tap(
-                *number,
-                "has packet information in front of frames; open it with IFF_NO_PI",
-            ));
-        }
-        match &found {
-            Some(first) if *first != (name.clone(), flags) => {
-                return Err(not_a_tap(
-                    *number,
-                    "is not a queue of the same tap as the first one, with the same flags",
-                ));
-            }
-            _ => found = Some((name, flags)),
-        }
-        non_blocking(tun.as_fd()).map_err(|errno| {
-            failed(
-                "F_SETFL",
-                &format!("descriptor {number}"),
-                errno.into(),
-                None,
-            )
-        })?;
+        found = Some(identity);
         queues.push(tun);
     }
-    let (name, flags) =
-        found.ok_or_else(|| not_a_tap(-1, "are no descriptors; pass one for each queue"))?;
+    let none = || not_a_tap(-1, "is no descriptor; pass one for each queue");
+    let (name, flags) = found.ok_or_else(none)?;
     Ok(Found {
         name,
         queues,
@@ -189,6 +150,34 @@ fn by_descriptors(numbers: &[i32]) -> Result<Found> {
         passed: true,
         borrows_address: false,
     })
+}
+
+/// A duplicate of a descriptor that somebody else opened, with name and flags of its tap.
+fn passed(number: i32) -> Result<(OwnedFd, (String, libc::c_short))> {
+    let refuse = |complaint| not_a_tap(number, complaint);
+    let tun = inherited::duplicate(number)
+        .ok_or_else(|| refuse("is not an open descriptor; pass it without close-on-exec"))?;
+    let (name, flags) = request::attached(tun.as_fd()).map_err(|error| {
+        refuse(match error.raw_os_error() {
+            Some(libc::EBADFD) => {
+                "is /dev/net/tun without an interface; do TUNSETIFF before passing it"
+            }
+            _ => "is not a tap",
+        })
+    })?;
+    if flags & TAP == 0 {
+        return Err(refuse(
+            "is a tun, which carries no Ethernet frames; pass a tap",
+        ));
+    }
+    if flags & NO_PI == 0 {
+        return Err(refuse(
+            "has packet information in front of frames; open it with IFF_NO_PI",
+        ));
+    }
+    non_blocking(tun.as_fd())
+        .map_err(|errno| failed("F_SETFL", &format!("fd={number}"), errno.into(), None))?;
+    Ok((tun, (name, flags)))
 }
 
 /// Sets what was asked for, and brings up what was opened by name, where that is allowed.

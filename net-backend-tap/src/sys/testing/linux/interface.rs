@@ -6,16 +6,9 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 use rustix::net::netdevice::name_to_index;
-use rustix::net::{
-    AddressFamily, Protocol, RecvFlags, SendFlags, SocketFlags, SocketType, recv, send, socket_with,
-};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 
-/// What is asked for goes to the kernel in the byte order of the machine, each attribute padded to 4 bytes.
-const ALIGNMENT: usize = 4;
-/// NETLINK_ROUTE is protocol 0, the default.
-const ROUTE: Option<Protocol> = None;
-/// `struct nlmsghdr`.
-const HEADER: usize = 16;
+use crate::sys::imp::netlink::{self, attribute, family, request};
 
 pub(crate) fn set_up(name: &str, up: bool) -> io::Result<()> {
     const IFF_UP: u32 = 1;
@@ -75,55 +68,8 @@ pub(super) fn index(name: &str) -> io::Result<u32> {
     name_to_index(&socket, name).map_err(super::failed(format!("interface {name}")))
 }
 
-/// `struct ifinfomsg`.
 fn link(name: &str, flags: u32, change: u32) -> io::Result<Vec<u8>> {
-    let mut message = vec![family(libc::AF_UNSPEC), 0, 0, 0];
-    message.extend(index(name)?.to_ne_bytes());
-    message.extend(flags.to_ne_bytes());
-    message.extend(change.to_ne_bytes());
-    Ok(message)
-}
-
-fn family(number: libc::c_int) -> u8 {
-    let [low, ..] = number.to_le_bytes();
-    low
-}
-
-fn attribute(message: &mut Vec<u8>, kind: u16, value: &[u8]) {
-    let length = u16::try_from(ALIGNMENT + value.len()).unwrap_or(u16::MAX);
-    message.extend(length.to_ne_bytes());
-    message.extend(kind.to_ne_bytes());
-    message.extend(value);
-    message.resize(message.len().next_multiple_of(ALIGNMENT), 0);
-}
-
-/// Sends a request and waits for what the kernel answers.
-fn request(kind: u16, body: &[u8]) -> io::Result<()> {
-    const REQUEST_ACK: u16 = 1 | 4;
-    let socket = socket_with(
-        AddressFamily::NETLINK,
-        SocketType::RAW,
-        SocketFlags::CLOEXEC,
-        ROUTE,
-    )?;
-    let length = u32::try_from(HEADER + body.len()).map_err(io::Error::other)?;
-    let mut message = length.to_ne_bytes().to_vec();
-    message.extend(kind.to_ne_bytes());
-    message.extend(REQUEST_ACK.to_ne_bytes());
-    message.extend([0; 8]);
-    message.extend(body);
-    send(&socket, &message, SendFlags::empty())?;
-    // The kernel answers inside of send; the answer is an error, of number 0 when all is well.
-    let mut answer = [0; 512];
-    let (_, length) = recv(&socket, answer.as_mut_slice(), RecvFlags::empty())?;
-    let received = answer.get(..length).unwrap_or_default();
-    match received.get(HEADER..HEADER + 4) {
-        Some(&[0, 0, 0, 0]) => Ok(()),
-        Some(&[a, b, c, d]) => Err(io::Error::from_raw_os_error(-i32::from_ne_bytes([
-            a, b, c, d,
-        ]))),
-        _ => Err(io::Error::other("the kernel's answer is too short")),
-    }
+    Ok(netlink::link(index(name)?, flags, change))
 }
 
 fn failed(name: &str, what: &str, error: &io::Error) -> io::Error {

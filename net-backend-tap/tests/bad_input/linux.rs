@@ -1,5 +1,3 @@
-//! Everything that users get wrong about taps, and the exact words that they read then.
-
 use std::fs::File;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::process::ExitCode;
@@ -12,7 +10,7 @@ use net_backend_tap::testing::enter_private_network;
 use net_backend_tap::{DRIVER, Tap, TapConfig};
 use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
 
-fn main() -> ExitCode {
+pub(super) fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let unavailable = enter_private_network()
         .and_then(|()| File::options().read(true).write(true).open("/dev/net/tun"))
