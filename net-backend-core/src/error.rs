@@ -7,6 +7,9 @@ use crate::{ConfigError, Features};
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What went wrong, with the operation and the object that it was about.
+///
+/// The message is complete: it tells the cause too, which is therefore a field and not a
+/// [`source`](std::error::Error::source) that a chain would print again.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -14,24 +17,24 @@ pub enum Error {
     #[error(transparent)]
     Config(#[from] Box<ConfigError>),
     /// The operating system refused something.
-    #[error("{operation} on {object}: {}{}", plain(source), Remedy(remedy))]
+    #[error("{operation} on {object}: {}{}", plain(cause), Remedy(remedy))]
     System {
         /// The system call or request, `TUNSETIFF`.
         operation: &'static str,
         /// What it was about, `tap0`.
         object: String,
         /// What the operating system said.
-        source: io::Error,
+        cause: io::Error,
         /// What to do about it, where that is known.
         remedy: Option<&'static str>,
     },
     /// The other side is gone for good: no frame will ever pass again. Drop the queues and the backend.
-    #[error("{object} is gone: {}", plain(source))]
+    #[error("{object} is gone: {}", plain(cause))]
     Gone {
         /// What is gone, `tap0`.
         object: String,
         /// How that showed.
-        source: io::Error,
+        cause: io::Error,
     },
     /// Features were asked for that the backend does not offer.
     #[error("{scheme} does not offer {missing}; it offers {offered}")]
@@ -110,7 +113,7 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Config(_) => ErrorKind::Config,
-            Self::System { source, .. } => match source.kind() {
+            Self::System { cause, .. } => match cause.kind() {
                 io::ErrorKind::PermissionDenied => ErrorKind::Permission,
                 io::ErrorKind::NotFound => ErrorKind::NotFound,
                 io::ErrorKind::ResourceBusy | io::ErrorKind::AddrInUse => ErrorKind::InUse,
@@ -169,7 +172,7 @@ mod tests {
         let error = Error::System {
             operation: "TUNSETIFF",
             object: "tap0".into(),
-            source: io::Error::from_raw_os_error(libc::EPERM),
+            cause: io::Error::from_raw_os_error(libc::EPERM),
             remedy: Some("needs CAP_NET_ADMIN or a tap owned by you"),
         };
         assert_eq!(

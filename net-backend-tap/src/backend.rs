@@ -185,10 +185,10 @@ impl Attachment {
         self.gone.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn gone(&self, source: io::Error) -> Error {
+    pub(crate) fn gone(&self, cause: io::Error) -> Error {
         Error::Gone {
             object: self.name.clone(),
-            source,
+            cause,
         }
     }
 }

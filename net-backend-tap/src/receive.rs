@@ -128,12 +128,20 @@ impl<I: FrameIo> Receive<I> {
 /// guest that did not ask for them (virtio 1.2, 5.1.6.4.1).
 #[inline]
 fn complete(header: HeaderLength, attachment: &Attachment, frame: &mut [RxSlice<'_>]) {
-    if header == HeaderLength::Twelve {
-        scatter(&1_u16.to_le_bytes(), frame, HeaderLength::Ten.bytes());
+    let one = 1_u16.to_le_bytes();
+    if header == HeaderLength::Twelve && !put(frame, HeaderLength::Ten.bytes(), one) {
+        scatter(&one, frame, HeaderLength::Ten.bytes());
     }
-    if header != HeaderLength::None && !attachment.takes_checksums() {
+    if header != HeaderLength::None && !attachment.takes_checksums() && !put(frame, 0, [0]) {
         scatter(&[0], frame, 0);
     }
+}
+
+/// Writes into the first piece, where the header mostly is.
+#[inline]
+fn put<const N: usize>(frame: &mut [RxSlice<'_>], offset: usize, bytes: [u8; N]) -> bool {
+    let first = frame.first_mut();
+    first.is_some_and(|piece| piece.put_chunk(offset, bytes))
 }
 
 /// Reads into fewer than `N` pieces and the spare buffer behind them.
@@ -175,7 +183,7 @@ fn read(
             ReceiveFailure::Other => Err(Error::System {
                 operation: "readv",
                 object: attachment.name().to_owned(),
-                source: error,
+                cause: error,
                 remedy: None,
             }),
         };

@@ -133,15 +133,6 @@ impl Interface {
         imp::set_mtu(&self.name, mtu)
     }
 
-    /// Sets how many frames the host queues for the tap's other side.
-    ///
-    /// # Errors
-    ///
-    /// What the system says.
-    pub fn set_queue_length(&self, frames: u32) -> io::Result<()> {
-        imp::set_queue_length(&self.name, frames)
-    }
-
     /// Gives it an address in a network of `prefix` bits.
     ///
     /// # Errors

@@ -58,10 +58,16 @@ impl<I: FrameIo> Transmit<I> {
             return Some(DropReason::TooLong);
         }
         // Flags and segmentation: mostly both zero, and then the rest means nothing.
-        let mut request = [0; 2];
-        if header == 0 || (gather(frame, 0, &mut request) == 2 && request == [0; 2]) {
+        let request = frame.first().and_then(TxSlice::first_chunk);
+        if header == 0 || request == Some([0; 2]) {
             return None;
         }
+        self.header_refusal(frame)
+    }
+
+    #[cold]
+    fn header_refusal(&self, frame: &[TxSlice<'_>]) -> Option<DropReason> {
+        let header = self.header.bytes();
         let mut wire = [0; 12];
         gather(frame, 0, wire.get_mut(..header).unwrap_or_default());
         match VirtioNetHeader::decode(wire, self.header) {
@@ -108,7 +114,7 @@ fn outcome<I: FrameIo>(io: &mut I, attachment: &Attachment, frame: &[TxSlice<'_>
             SendFailure::Other => Err(Error::System {
                 operation: "writev",
                 object: attachment.name().to_owned(),
-                source: error,
+                cause: error,
                 remedy: None,
             }),
         };

@@ -254,7 +254,7 @@ pub(super) fn bell() -> Result<Bell> {
     Bell::new().map_err(|source| Error::System {
         operation: "socketpair",
         object: "a queue in memory".into(),
-        source,
+        cause: source,
         remedy: None,
     })
 }
@@ -262,6 +262,6 @@ pub(super) fn bell() -> Result<Bell> {
 fn gone() -> Error {
     Error::Gone {
         object: "the other end of the pair".into(),
-        source: io::Error::new(io::ErrorKind::BrokenPipe, "it was dropped"),
+        cause: io::Error::new(io::ErrorKind::BrokenPipe, "it was dropped"),
     }
 }

@@ -83,6 +83,17 @@ impl<'a> TxSlice<'a> {
         unsafe { Self::from_raw_parts(base, self.len() - skipped) }
     }
 
+    /// The first `N` bytes; `None` when there are fewer. For a small `N` cheaper than [`copy_to`](Self::copy_to).
+    #[inline]
+    pub fn first_chunk<const N: usize>(&self) -> Option<[u8; N]> {
+        if self.len() < N {
+            return None;
+        }
+        // SAFETY: N bytes are readable at as_ptr() (constructor and the check above); byte arrays need no alignment
+        // and any bytes are valid in them.
+        Some(unsafe { self.as_ptr().cast::<[u8; N]>().read() })
+    }
+
     /// Copies the beginning of the piece into `into`; returns how many bytes were copied.
     #[inline]
     pub fn copy_to(&self, into: &mut [u8]) -> usize {
@@ -138,6 +149,20 @@ impl<'a> RxSlice<'a> {
         // SAFETY: the rest of the piece is mapped and writable because the whole of it is, and `self` stays
         // exclusively borrowed while the result lives.
         unsafe { RxSlice::from_raw_parts(base, self.len() - skipped) }
+    }
+
+    /// Writes `chunk` at byte `offset`; `false`, and nothing is written, when it does not fit. For a small `N`
+    /// cheaper than [`copy_from`](Self::copy_from).
+    #[inline]
+    pub fn put_chunk<const N: usize>(&mut self, offset: usize, chunk: [u8; N]) -> bool {
+        if offset.checked_add(N).is_none_or(|end| end > self.len()) {
+            return false;
+        }
+        let place = self.as_ptr().wrapping_add(offset).cast::<[u8; N]>();
+        // SAFETY: N bytes are writable at `offset` (constructor and the check above), and the piece is exclusively
+        // borrowed; byte arrays need no alignment.
+        unsafe { place.write(chunk) };
+        true
     }
 
     /// Copies the beginning of `from` into the piece; returns how many bytes were copied.
@@ -228,6 +253,18 @@ mod tests {
             let expected = &expected[..expected.len().min(5)];
             assert_eq!(&into[..count], expected, "from {from}");
         }
+    }
+
+    #[test]
+    fn chunks_stay_inside() {
+        assert_eq!(TxSlice::new(b"abc").first_chunk(), Some(*b"ab"));
+        assert_eq!(TxSlice::new(b"a").first_chunk::<2>(), None);
+        let mut bytes = *b"....";
+        let mut piece = RxSlice::new(&mut bytes);
+        assert!(piece.put_chunk(2, *b"xy"));
+        assert!(!piece.put_chunk(3, *b"zz"));
+        assert!(!piece.put_chunk(usize::MAX, *b"zz"));
+        assert_eq!(&bytes, b"..xy");
     }
 
     #[test]

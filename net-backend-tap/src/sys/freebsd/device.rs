@@ -65,7 +65,7 @@ impl Device {
         self.set_header(header)?;
         match self.set_receive_offloads(features) {
             // It moved to another jail since, where it cannot be switched; setting the header switched all off.
-            Err(Error::System { source, .. }) if source.raw_os_error() == Some(libc::ENXIO) => {}
+            Err(Error::System { cause, .. }) if cause.raw_os_error() == Some(libc::ENXIO) => {}
             switched => switched?,
         }
         self.discard(header)?;

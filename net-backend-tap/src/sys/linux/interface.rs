@@ -119,13 +119,13 @@ const _: () = {
 pub(super) fn failed(
     operation: &'static str,
     object: &str,
-    source: io::Error,
+    cause: io::Error,
     remedy: Option<&'static str>,
 ) -> Error {
     Error::System {
         operation,
         object: object.to_owned(),
-        source,
+        cause,
         remedy,
     }
 }

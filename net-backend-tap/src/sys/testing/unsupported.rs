@@ -25,10 +25,6 @@ pub(crate) fn set_mtu(_: &str, _: u16) -> io::Result<()> {
     unsupported()
 }
 
-pub(crate) fn set_queue_length(_: &str, _: u32) -> io::Result<()> {
-    unsupported()
-}
-
 pub(crate) fn add_ipv4(_: &str, _: Ipv4Addr, _: u8) -> io::Result<()> {
     unsupported()
 }
