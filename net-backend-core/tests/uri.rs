@@ -115,19 +115,19 @@ const REFUSED: &[(&str, ConfigProblem, usize, &str)] = &[
         "loopback:?queues=0",
         ConfigProblem::BadValue,
         17,
-        "queues=0 is not a number from 1 to 256",
+        "queues=0 is not a number from 1 to 64",
     ),
     (
-        "loopback:?mtu=1500&queues=257",
+        "loopback:?mtu=1500&queues=65",
         ConfigProblem::BadValue,
         26,
-        "queues=257 is not a number from 1 to 256",
+        "queues=65 is not a number from 1 to 64",
     ),
     (
         "loopback:?queues=99999999999999999999",
         ConfigProblem::BadValue,
         17,
-        "queues=99999999999999999999 is not a number from 1 to 256",
+        "queues=99999999999999999999 is not a number from 1 to 64",
     ),
     (
         "loopback:?capacity=+1",

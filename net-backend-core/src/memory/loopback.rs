@@ -19,7 +19,7 @@ pub const LOOPBACK: Driver = Driver {
 };
 
 const OPTIONS: &[OptionSpec] = &[
-    OptionSpec::new("queues", "N", "queue pairs, 1 to 256 (1)"),
+    OptionSpec::new("queues", "N", "queue pairs, 1 to 64 (1)"),
     OptionSpec::new("capacity", "N", "frames that wait in each queue (256)"),
     OptionSpec::new(
         "mtu",
@@ -99,7 +99,7 @@ fn open(uri: &Uri, _: &Environment) -> Result<Box<dyn NetBackend>> {
     let options = uri.options(OPTIONS)?;
     let mut config = PairConfig::default();
     if let Some(queues) = options.value("queues") {
-        config.queue_pairs = queues.number(1..=256)?;
+        config.queue_pairs = queues.number(1..=64)?;
     }
     if let Some(capacity) = options.value("capacity") {
         config.capacity = capacity.number(1..=65536)?;
