@@ -47,6 +47,8 @@ mod freebsd_name;
 mod freebsd_route;
 #[cfg(any(target_os = "linux", target_os = "freebsd"))]
 mod inherited;
+#[cfg(any(target_os = "linux", target_os = "freebsd"))]
+mod interface_request;
 #[cfg(feature = "testing")]
 pub(crate) mod testing;
 #[cfg(any(target_os = "linux", target_os = "freebsd"))]

@@ -5,8 +5,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use net_backend_core::{Error, Mtu, Result};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 
-use super::interface_request::InterfaceRequest;
 use super::{numbers, request};
+use crate::sys::interface_request::InterfaceRequest;
 
 /// `IFF_UP` (sys/net/if.h).
 const UP: u32 = 0x1;

@@ -8,7 +8,7 @@ mod capability;
 mod device;
 mod failure;
 mod interface;
-mod interface_request;
+mod interface_value;
 mod link;
 mod name;
 mod numbers;

@@ -5,8 +5,8 @@ use std::ffi::{c_int, c_ulong};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
-use super::interface_request::InterfaceRequest;
 use super::numbers;
+use crate::sys::interface_request::InterfaceRequest;
 
 /// `struct tuninfo` (sys/net/if_tun.h).
 #[repr(C)]

@@ -4,8 +4,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use net_backend_core::{Error, MacAddr, Mtu, Result};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 
-use super::interface_request::InterfaceRequest;
 use super::{netlink, request};
+use crate::sys::interface_request::InterfaceRequest;
 
 /// A network interface, named to the kernel through any socket.
 #[derive(Debug)]

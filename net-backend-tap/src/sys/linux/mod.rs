@@ -6,7 +6,7 @@
 mod device;
 mod failure;
 mod interface;
-mod interface_request;
+mod interface_value;
 mod link;
 pub(in crate::sys) mod netlink;
 mod offload;

@@ -1,10 +1,9 @@
 // UNSAFETY: the requests of /dev/net/tun and of interfaces exist only as ioctl(2).
 #![expect(unsafe_code, reason = "ioctl(2) takes its argument by address")]
 
+use crate::sys::interface_request::InterfaceRequest;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
-
-use super::interface_request::InterfaceRequest;
 
 /// `TUNSETIFF`: makes the interface or attaches to it; gives its name.
 pub(super) fn attach(tun: BorrowedFd<'_>, name: &str, flags: libc::c_short) -> io::Result<String> {

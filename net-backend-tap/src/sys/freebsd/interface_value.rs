@@ -1,35 +1,8 @@
-//! `struct ifreq` (sys/net/if.h) as bytes, so that its union is read and written without `unsafe`.
+//! The value of a `struct ifreq` (sys/net/if.h).
 
-const NAME: usize = libc::IFNAMSIZ;
-const VALUE: usize = size_of::<libc::ifreq>() - NAME;
-
-/// Argument of the requests about interfaces: a name and a value.
-#[derive(Clone, Copy, Debug)]
-#[repr(C, align(8))]
-pub(super) struct InterfaceRequest {
-    name: [u8; NAME],
-    value: [u8; VALUE],
-}
-
-const _: () = {
-    assert!(size_of::<InterfaceRequest>() == size_of::<libc::ifreq>());
-    assert!(align_of::<InterfaceRequest>() >= align_of::<libc::ifreq>());
-    assert!(std::mem::offset_of!(libc::ifreq, ifr_ifru) == NAME);
-};
+use crate::sys::interface_request::InterfaceRequest;
 
 impl InterfaceRequest {
-    /// About the interface `name`, which was checked to fit.
-    pub(super) fn new(name: &str) -> Self {
-        let mut bytes = [0; NAME];
-        for (place, byte) in bytes.iter_mut().take(NAME - 1).zip(name.bytes()) {
-            *place = byte;
-        }
-        Self {
-            name: bytes,
-            value: [0; VALUE],
-        }
-    }
-
     /// With one `int` as value: an MTU, capabilities.
     pub(super) fn with_number(mut self, number: u32) -> Self {
         let [a, b, c, d, ..] = &mut self.value;
@@ -45,11 +18,6 @@ impl InterfaceRequest {
         [*a, *b] = low.to_ne_bytes();
         [*c, *d] = high.to_ne_bytes();
         self
-    }
-
-    pub(super) fn name(&self) -> String {
-        let name = self.name.split(|byte| *byte == 0).next();
-        String::from_utf8_lossy(name.unwrap_or_default()).into_owned()
     }
 
     pub(super) fn flags(&self) -> u32 {
