@@ -1,63 +1,27 @@
+//! Everything that users get wrong about taps, and the exact words that they read then.
+
 use std::fs::File;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::process::ExitCode;
 
-use libtest_mimic::{Arguments, Failed, Trial};
-use net_backend_core::{
-    Activation, Environment, Error, Features, HeaderLength, NetBackend, Registry, Uri,
-};
-use net_backend_tap::testing::enter_private_network;
-use net_backend_tap::{DRIVER, Tap, TapConfig};
-use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
+use libtest_mimic::Failed;
+use net_backend_core::{Activation, Error, Features, HeaderLength, NetBackend};
+use net_backend_tap::Tap;
 
-pub(super) fn main() -> ExitCode {
-    let arguments = Arguments::from_args();
-    let unavailable = enter_private_network()
-        .and_then(|()| File::options().read(true).write(true).open("/dev/net/tun"))
-        .err()
-        .map(|error| error.to_string());
-    let required = std::env::var("NET_BACKEND_REQUIRE").is_ok_and(|groups| {
-        groups
-            .split(',')
-            .any(|group| group == "tap" || group == "all")
-    });
-    let text = |name: &'static str, cases: &'static [(&str, &str)]| {
-        Trial::test(name, move || {
-            cases
-                .iter()
-                .try_for_each(|(uri, words)| refused(uri, words))
-        })
-    };
-    let mut trials = vec![
-        text("tap/bad-input/targets", TARGETS),
-        text("tap/bad-input/options", OPTIONS),
-        text("tap/bad-input/descriptors", DESCRIPTORS),
-    ];
-    let kernel: [(&str, Check); 6] = [
-        ("tap/bad-input/in-use", in_use),
-        ("tap/bad-input/single-queue", single_queue),
-        ("tap/bad-input/no-tap", no_tap),
-        ("tap/bad-input/no-permission", no_permission),
-        ("tap/bad-input/foreign-descriptors", foreign_descriptors),
-        ("tap/bad-input/not-offered", not_offered),
-    ];
-    for (name, case) in kernel {
-        trials.push(match &unavailable {
-            None => Trial::test(name, case),
-            Some(reason) if required => {
-                let reason = reason.clone();
-                Trial::test(name, move || Err(Failed::from(reason)))
-            }
-            Some(reason) => Trial::test(name, case)
-                .with_kind(format!("skipped: {reason}"))
-                .with_ignored_flag(true),
-        });
-    }
-    libtest_mimic::run(&arguments, trials).exit_code()
+use crate::linux::{Case, Outcome, config, open, without_capabilities};
+
+pub(super) fn cases() -> Vec<Case> {
+    vec![
+        Case::anywhere("bad-input/targets", || all_refused(TARGETS)),
+        Case::anywhere("bad-input/options", || all_refused(OPTIONS)),
+        Case::anywhere("bad-input/descriptors", || all_refused(DESCRIPTORS)),
+        Case::with_taps("bad-input/in-use", in_use),
+        Case::with_taps("bad-input/single-queue", single_queue),
+        Case::with_taps("bad-input/no-tap", no_tap),
+        Case::with_taps("bad-input/no-permission", no_permission),
+        Case::with_taps("bad-input/foreign-descriptors", foreign_descriptors),
+        Case::with_taps("bad-input/not-offered", not_offered),
+    ]
 }
-
-type Outcome = Result<(), Failed>;
-type Check = fn() -> Outcome;
 
 const TARGETS: &[(&str, &str)] = &[
     (
@@ -189,25 +153,13 @@ fn no_tap() -> Outcome {
     )
 }
 
-/// In this thread only: capabilities belong to threads.
 fn no_permission() -> Outcome {
-    std::thread::spawn(|| {
-        set_capabilities(
-            None,
-            CapabilitySets {
-                effective: CapabilitySet::empty(),
-                permitted: CapabilitySet::empty(),
-                inheritable: CapabilitySet::empty(),
-            },
-        )
-        .map_err(|errno| Failed::from(errno.to_string()))?;
+    without_capabilities(|| {
         refused(
             "tap:notmine",
             "TUNSETIFF on notmine: Operation not permitted; needs CAP_NET_ADMIN or a tap owned by you",
         )
     })
-    .join()
-    .unwrap_or_else(|_| Err("the thread panicked".into()))
 }
 
 fn foreign_descriptors() -> Outcome {
@@ -258,12 +210,10 @@ fn not_offered() -> Outcome {
     )
 }
 
-fn open(uri: &str) -> Result<Box<dyn NetBackend>, Error> {
-    Registry::new([&DRIVER]).open(uri, &Environment::default())
-}
-
-fn config(uri: &str) -> Result<TapConfig, Error> {
-    Ok(TapConfig::from_uri(&uri.parse::<Uri>()?)?)
+fn all_refused(cases: &[(&str, &str)]) -> Outcome {
+    cases
+        .iter()
+        .try_for_each(|(uri, words)| refused(uri, words))
 }
 
 fn refused(uri: &str, words: &str) -> Outcome {

@@ -1,0 +1,217 @@
+//! What can be asked for, and that it is so afterwards.
+
+use std::os::fd::AsRawFd;
+use std::time::{Duration, Instant};
+
+use libtest_mimic::Failed;
+use net_backend_core::testing::ready;
+use net_backend_core::{
+    Activation, Event, Features, HeaderLength, LinkState, NetBackend, Nic, Sent,
+};
+use net_backend_tap::testing::{Interface, PacketSocket};
+use net_backend_tap::{Tap, TapConfig, TapTarget};
+
+use crate::linux::{Case, Outcome, config, open, without_capabilities};
+
+pub(super) fn cases() -> Vec<Case> {
+    vec![
+        Case::with_taps("opening/free-number", free_number),
+        Case::with_taps("opening/settings", settings),
+        Case::with_taps("opening/persistent", persistent),
+        Case::with_taps("opening/passed-descriptor", passed_descriptor),
+        Case::with_taps("opening/passed-queues", passed_queues),
+        Case::with_taps("opening/made-for-several-queues", made_for_several_queues),
+        Case::with_taps("running/without-privilege", without_privilege),
+        Case::with_taps("running/listed-descriptors", listed_descriptors),
+    ]
+}
+
+fn free_number() -> Outcome {
+    let (first, second) = (open("tap:free%d")?, open("tap:free%d")?);
+    let names = [&first, &second].map(|tap| tap.describe().target().to_owned());
+    ensure(names[0] != names[1], &format!("both are {}", names[0]))?;
+    ensure(
+        names
+            .iter()
+            .all(|name| name.starts_with("free") && name.len() > 4),
+        &format!("{names:?}"),
+    )
+}
+
+fn settings() -> Outcome {
+    let uri = "tap:settings?mtu=4000&mac=52:54:00:12:34:56&up=off&txqueuelen=77&sndbuf=65536";
+    let tap = open(uri)?;
+    ensure(
+        tap.describe().to_string() == uri,
+        &tap.describe().to_string(),
+    )?;
+    let capabilities = tap.capabilities();
+    ensure(
+        capabilities.mtu.map(|mtu| mtu.bytes()) == Some(4000),
+        &format!("{:?}", capabilities.mtu),
+    )?;
+    let mac = capabilities.mac.map(|mac| mac.to_string());
+    ensure(
+        mac.as_deref() == Some("52:54:00:12:34:56"),
+        &format!("{mac:?}"),
+    )?;
+    ensure(tap.link() == LinkState::Down, "up=off, and it is up")?;
+    drop(tap);
+    let tap = open("tap:settings")?;
+    ensure(
+        tap.link() == LinkState::Up,
+        "opened by name, and it is down",
+    )
+}
+
+fn persistent() -> Outcome {
+    drop(open("tap:stays?persist=on&mtu=2000")?);
+    let tap = open("tap:stays?persist=off")?;
+    let mtu = tap.capabilities().mtu.map(|mtu| mtu.bytes());
+    ensure(
+        mtu == Some(2000),
+        &format!("another device, of MTU {mtu:?}"),
+    )?;
+    drop(tap);
+    let tap = open("tap:stays")?;
+    let mtu = tap.capabilities().mtu.map(|mtu| mtu.bytes());
+    ensure(
+        mtu == Some(1500),
+        &format!("the same device, of MTU {mtu:?}"),
+    )
+}
+
+/// The number stays open and stays the caller's, so that the same URI opens the tap again.
+fn passed_descriptor() -> Outcome {
+    let owner = Tap::open(&config("tap:passed")?)?;
+    let number = first_descriptor(&owner)?;
+    for _ in 0..2 {
+        let passed = open(&format!("tap:?fd={number}"))?;
+        ensure(
+            passed.features().contains(Features::GUEST_TSO4),
+            &format!("{}", passed.features()),
+        )?;
+        let mut nic = Nic::activate(passed, &Activation::plain())?;
+        exchange(&mut nic, "passed")?;
+    }
+    Ok(())
+}
+
+fn passed_queues() -> Outcome {
+    let owner = Tap::open(&config("tap:queues?queues=2")?)?;
+    let mut tap = Tap::open(&TapConfig::new(TapTarget::Descriptors(descriptors(&owner))))?;
+    ensure(tap.name() == "queues", tap.name())?;
+    ensure(
+        tap.capabilities().max_queue_pairs == 2,
+        &format!("{} queue pairs", tap.capabilities().max_queue_pairs),
+    )?;
+    let pairs = tap.activate(&Activation {
+        queue_pairs: 2,
+        ..Activation::plain()
+    })?;
+    ensure(pairs.len() == 2, &format!("{} pairs", pairs.len()))?;
+    drop(pairs);
+    let other = Tap::open(&config("tap:other")?)?;
+    let mixed = vec![first_descriptor(&owner)?, first_descriptor(&other)?];
+    match Tap::open(&TapConfig::new(TapTarget::Descriptors(mixed))) {
+        Ok(_) => Err("queues of two taps were taken".into()),
+        Err(error) => ensure(
+            error.to_string().contains("is not a queue of the same tap"),
+            &error.to_string(),
+        ),
+    }
+}
+
+fn made_for_several_queues() -> Outcome {
+    drop(open("tap:several?queues=2&persist=on")?);
+    let tap = open("tap:several?persist=off")?;
+    let most = tap.capabilities().max_queue_pairs;
+    ensure(most == 1, &format!("{most} queue pairs"))
+}
+
+fn without_privilege() -> Outcome {
+    let mut tap = open("tap:humble?queues=2")?;
+    without_capabilities(move || {
+        for (header, features) in [
+            (HeaderLength::Twelve, Features::CSUM | Features::GUEST_CSUM),
+            (HeaderLength::None, Features::empty()),
+        ] {
+            let mut pairs = tap.activate(&Activation {
+                queue_pairs: 1,
+                header,
+                features,
+            })?;
+            tap.set_receive_offloads(Features::empty())?;
+            let pair = pairs.pop().ok_or("no pair")?;
+            let frame = vec![0; 60 + header.bytes()];
+            let sent = { pair }
+                .tx
+                .send(&[net_backend_core::TxSlice::new(&frame)])?;
+            ensure(sent == Sent::Queued, &format!("{sent:?}"))?;
+        }
+        while tap.next_event().is_some() {}
+        Ok(())
+    })
+}
+
+fn listed_descriptors() -> Outcome {
+    let mut tap = open("tap:listed")?;
+    let listed: Vec<i32> = tap.descriptors().iter().map(AsRawFd::as_raw_fd).collect();
+    let events = tap.events().map(|source| source.descriptor.as_raw_fd());
+    ensure(
+        events.is_some_and(|events| listed.contains(&events)),
+        &format!("{events:?} is not among {listed:?}"),
+    )?;
+    Interface::named("listed").set_down()?;
+    let down = wait_for(&mut *tap, Event::LinkDown);
+    ensure(down, "no event tells that the interface went down")
+}
+
+fn exchange(nic: &mut Nic, interface: &str) -> Outcome {
+    let interface = Interface::named(interface);
+    interface.disable_ipv6()?;
+    let socket = PacketSocket::plain(&interface)?;
+    let mut frame = vec![0xff; 12];
+    frame.extend([0x88, 0xb5]);
+    frame.resize(60, 7);
+    let sent = nic.send(&frame)?;
+    ensure(sent == Sent::Queued, &format!("{sent:?}"))?;
+    let mut buffer = [0; 2000];
+    let seen = socket.receive(&mut buffer, Duration::from_secs(5))?;
+    ensure(
+        seen.and_then(|length| buffer.get(..length)) == Some(&frame[..]),
+        "another frame arrived",
+    )
+}
+
+fn wait_for(tap: &mut dyn NetBackend, wanted: Event) -> bool {
+    let deadline = Instant::now() + Duration::from_secs(1);
+    while Instant::now() < deadline {
+        if let Some(source) = tap.events() {
+            let _again = ready(source, Duration::from_millis(100));
+        }
+        while let Some(event) = tap.next_event() {
+            if event == wanted {
+                return true;
+            }
+        }
+    }
+    false
+}
+
+fn descriptors(tap: &Tap) -> Vec<i32> {
+    tap.queue_descriptors().map(|fd| fd.as_raw_fd()).collect()
+}
+
+fn first_descriptor(tap: &Tap) -> Result<i32, Failed> {
+    let first = descriptors(tap).first().copied();
+    first.ok_or_else(|| "it has no descriptor".into())
+}
+
+fn ensure(condition: bool, complaint: &str) -> Result<(), Failed> {
+    if condition {
+        Ok(())
+    } else {
+        Err(complaint.into())
+    }
+}
