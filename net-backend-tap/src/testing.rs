@@ -151,6 +151,33 @@ impl Interface {
         imp::disable_ipv6(&self.name)
     }
 
+    /// Makes a bridge of this name, and brings it up.
+    ///
+    /// # Errors
+    ///
+    /// What the system says, in kernels without bridges too.
+    pub fn add_bridge(&self) -> io::Result<()> {
+        imp::add_bridge(&self.name)
+    }
+
+    /// Makes it a port of a bridge.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn join_bridge(&self, bridge: &Self) -> io::Result<()> {
+        imp::join_bridge(&self.name, &bridge.name)
+    }
+
+    /// Limits what the host sends on it; up to 1 MiB waits for its turn.
+    ///
+    /// # Errors
+    ///
+    /// What the system says, in kernels without token bucket filters too.
+    pub fn throttle(&self, bytes_per_second: u32) -> io::Result<()> {
+        imp::throttle(&self.name, bytes_per_second)
+    }
+
     /// Deletes it, even while it is in use.
     ///
     /// # Errors

@@ -1,11 +1,12 @@
 //! The harness: a network namespace of its own before there is a thread, and cases that say why they are skipped.
 
 use std::fs::File;
+use std::io;
 use std::process::ExitCode;
 
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use net_backend_core::{Environment, Error, NetBackend, Registry, Uri};
-use net_backend_tap::testing::enter_private_network;
+use net_backend_tap::testing::{Interface, enter_private_network};
 use net_backend_tap::{DRIVER, TapConfig};
 use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
 
@@ -16,6 +17,8 @@ pub(crate) type Outcome = Result<(), Failed>;
 pub(crate) struct Case {
     name: &'static str,
     needs_taps: bool,
+    /// What a kernel may be built without.
+    needs: fn() -> io::Result<()>,
     run: fn() -> Outcome,
 }
 
@@ -24,6 +27,7 @@ impl Case {
         Self {
             name,
             needs_taps: false,
+            needs: || Ok(()),
             run,
         }
     }
@@ -32,6 +36,19 @@ impl Case {
         Self {
             needs_taps: true,
             ..Self::anywhere(name, run)
+        }
+    }
+
+    /// Needs bridges and token bucket filters too.
+    pub(crate) fn with_slow_bridge(name: &'static str, run: fn() -> Outcome) -> Self {
+        Self {
+            needs: || {
+                let probe = Interface::named("probe");
+                probe.add_bridge()?;
+                probe.throttle(1000)?;
+                probe.delete()
+            },
+            ..Self::with_taps(name, run)
         }
     }
 }
@@ -52,7 +69,13 @@ pub(super) fn main() -> ExitCode {
         let name = format!("tap/{}", case.name);
         let reason = unavailable.clone().filter(|_| case.needs_taps);
         match reason {
-            None => Trial::test(name, case.run),
+            None => Trial::ignorable_test(name, move || match (case.needs)() {
+                Err(error) if !required => Ok(Completion::ignored_with(error.to_string())),
+                needed => {
+                    needed?;
+                    (case.run)().map(|()| Completion::Completed)
+                }
+            }),
             Some(reason) if required => Trial::test(name, move || Err(reason.into())),
             Some(reason) => Trial::test(name, case.run)
                 .with_kind(format!("skipped: {reason}"))

@@ -23,6 +23,7 @@ pub(super) fn cases() -> Vec<Case> {
         Case::with_taps("opening/made-for-several-queues", made_for_several_queues),
         Case::with_taps("running/without-privilege", without_privilege),
         Case::with_taps("running/listed-descriptors", listed_descriptors),
+        Case::with_slow_bridge("running/busy", busy),
     ]
 }
 
@@ -165,6 +166,41 @@ fn listed_descriptors() -> Outcome {
     Interface::named("listed").set_down()?;
     let down = wait_for(&mut *tap, Event::LinkDown);
     ensure(down, "no event tells that the interface went down")
+}
+
+/// Frames wait for a slow tap behind a bridge, until the first tap's share of memory is used up.
+fn busy() -> Outcome {
+    let mut fast = Nic::activate(open("tap:fast?sndbuf=16384")?, &Activation::plain())?;
+    let _slow = open("tap:slow")?;
+    let bridge = Interface::named("bridge");
+    bridge.add_bridge()?;
+    for name in ["fast", "slow"] {
+        Interface::named(name).join_bridge(&bridge)?;
+    }
+    Interface::named("slow").throttle(100_000)?;
+    // From one unicast address to another: a group's frames would be copied, and the copy counts for nobody.
+    let mut frame = vec![2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 0x88, 0xb5];
+    frame.resize(1000, 0);
+    let mut sent = 0;
+    while fast.send(&frame)? == Sent::Queued {
+        sent += 1;
+        ensure(sent < 1000, "a thousand frames found room")?;
+    }
+    ensure(sent > 1, &format!("{sent} frames found room"))?;
+    let again = fast.send(&frame)?;
+    ensure(
+        again == Sent::Busy { retry_after: None },
+        &format!("{again:?}"),
+    )?;
+    let room = ready(fast.queue.tx.source(), Duration::from_secs(5))?;
+    ensure(room, "the source does not tell that there is room")?;
+    let sent = fast.send(&frame)?;
+    ensure(
+        sent == Sent::Queued,
+        &format!("there was room, and it is {sent:?}"),
+    )?;
+    let busy = fast.queue.tx.counters().snapshot().busy;
+    ensure(busy == 2, &format!("busy {busy} times"))
 }
 
 fn exchange(nic: &mut Nic, interface: &str) -> Outcome {

@@ -65,7 +65,7 @@ impl Interface {
     pub(super) fn set_transmit_queue_length(&self, frames: u32) -> Result<()> {
         let mut message = netlink::link(self.index().map_or(0, i32::unsigned_abs), 0, 0);
         netlink::attribute(&mut message, libc::IFLA_TXQLEN, &frames.to_ne_bytes());
-        netlink::request(libc::RTM_NEWLINK, &message)
+        netlink::request(libc::RTM_NEWLINK, 0, &message)
             .map_err(|error| self.refused("RTM_NEWLINK(IFLA_TXQLEN)", error))
     }
 

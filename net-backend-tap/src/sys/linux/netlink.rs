@@ -35,16 +35,20 @@ pub(in crate::sys) fn attribute(message: &mut Vec<u8>, kind: u16, value: &[u8]) 
     message.resize(message.len().next_multiple_of(ALIGNMENT), 0);
 }
 
+/// `NLM_F_CREATE | NLM_F_EXCL`: what the request is about must not exist yet.
+#[cfg(feature = "testing")]
+pub(in crate::sys) const CREATE: u16 = 0x600;
+
 /// Sends a request and waits for what the kernel answers.
-pub(in crate::sys) fn request(kind: u16, body: &[u8]) -> io::Result<()> {
+pub(in crate::sys) fn request(kind: u16, flags: u16, body: &[u8]) -> io::Result<()> {
     const REQUEST_ACK: u16 = 1 | 4;
     // Without a protocol it is NETLINK_ROUTE, which is 0.
-    let (family, flags) = (AddressFamily::NETLINK, SocketFlags::CLOEXEC);
-    let socket = socket_with(family, SocketType::RAW, flags, None)?;
+    let family = AddressFamily::NETLINK;
+    let socket = socket_with(family, SocketType::RAW, SocketFlags::CLOEXEC, None)?;
     let length = u32::try_from(HEADER + body.len()).map_err(io::Error::other)?;
     let mut message = length.to_ne_bytes().to_vec();
     message.extend(kind.to_ne_bytes());
-    message.extend(REQUEST_ACK.to_ne_bytes());
+    message.extend((REQUEST_ACK | flags).to_ne_bytes());
     message.extend([0; 8]);
     message.extend(body);
     send(&socket, &message, SendFlags::empty())?;

@@ -33,6 +33,18 @@ pub(crate) fn disable_ipv6(_: &str) -> io::Result<()> {
     unsupported()
 }
 
+pub(crate) fn add_bridge(_: &str) -> io::Result<()> {
+    unsupported()
+}
+
+pub(crate) fn join_bridge(_: &str, _: &str) -> io::Result<()> {
+    unsupported()
+}
+
+pub(crate) fn throttle(_: &str, _: u32) -> io::Result<()> {
+    unsupported()
+}
+
 pub(crate) fn delete(_: &str) -> io::Result<()> {
     unsupported()
 }

@@ -10,17 +10,22 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 
 use crate::sys::imp::netlink::{self, attribute, family, request};
 
+/// `IFF_UP` (include/uapi/linux/if.h).
+const IFF_UP: u32 = 1;
+/// `TCA_TBF_PARMS` (include/uapi/linux/pkt_sched.h).
+const TCA_TBF_PARMS: u16 = 1;
+
 pub(crate) fn set_up(name: &str, up: bool) -> io::Result<()> {
-    const IFF_UP: u32 = 1;
     let flags = if up { IFF_UP } else { 0 };
-    request(libc::RTM_NEWLINK, &link(name, flags, IFF_UP)?)
+    request(libc::RTM_NEWLINK, 0, &link(name, flags, IFF_UP)?)
         .map_err(|error| failed(name, if up { "bringing up" } else { "taking down" }, &error))
 }
 
 pub(crate) fn set_mtu(name: &str, mtu: u16) -> io::Result<()> {
     let mut message = link(name, 0, 0)?;
     attribute(&mut message, libc::IFLA_MTU, &u32::from(mtu).to_ne_bytes());
-    request(libc::RTM_NEWLINK, &message).map_err(|error| failed(name, "setting the MTU of", &error))
+    request(libc::RTM_NEWLINK, 0, &message)
+        .map_err(|error| failed(name, "setting the MTU of", &error))
 }
 
 pub(crate) fn add_ipv4(name: &str, address: Ipv4Addr, prefix: u8) -> io::Result<()> {
@@ -30,12 +35,64 @@ pub(crate) fn add_ipv4(name: &str, address: Ipv4Addr, prefix: u8) -> io::Result<
     message.extend(index(name)?.to_ne_bytes());
     attribute(&mut message, libc::IFA_LOCAL, &address.octets());
     attribute(&mut message, libc::IFA_ADDRESS, &address.octets());
-    request(libc::RTM_NEWADDR, &message)
+    request(libc::RTM_NEWADDR, 0, &message)
         .map_err(|error| failed(name, "adding an address to", &error))
 }
 
 pub(crate) fn delete(name: &str) -> io::Result<()> {
-    request(libc::RTM_DELLINK, &link(name, 0, 0)?).map_err(|error| failed(name, "deleting", &error))
+    request(libc::RTM_DELLINK, 0, &link(name, 0, 0)?)
+        .map_err(|error| failed(name, "deleting", &error))
+}
+
+pub(crate) fn add_bridge(name: &str) -> io::Result<()> {
+    let mut kind = Vec::new();
+    attribute(&mut kind, libc::IFLA_INFO_KIND, b"bridge");
+    let mut message = netlink::link(0, IFF_UP, IFF_UP);
+    attribute(&mut message, libc::IFLA_IFNAME, name.as_bytes());
+    attribute(&mut message, libc::IFLA_LINKINFO, &kind);
+    request(libc::RTM_NEWLINK, netlink::CREATE, &message)
+        .map_err(|error| failed(name, "making the bridge", &error))
+}
+
+pub(crate) fn join_bridge(name: &str, bridge: &str) -> io::Result<()> {
+    let mut message = link(name, 0, 0)?;
+    attribute(
+        &mut message,
+        libc::IFLA_MASTER,
+        &index(bridge)?.to_ne_bytes(),
+    );
+    request(libc::RTM_NEWLINK, 0, &message).map_err(|error| failed(name, "bridging", &error))
+}
+
+/// A token bucket filter (tc-tbf(8)) for what the host sends on the interface.
+pub(crate) fn throttle(name: &str, bytes_per_second: u32) -> io::Result<()> {
+    /// Bytes that wait, and bytes that may go at once.
+    const LIMIT: u32 = 1 << 20;
+    const BURST: u64 = 2000;
+    /// Nanoseconds of the kernel's ticks: `PSCHED_SHIFT` (include/net/pkt_sched.h).
+    const TICK: u64 = 64;
+    const ROOT: u32 = u32::MAX;
+    const ETHERNET: u8 = 1;
+    let ticks = BURST * 1_000_000_000 / TICK / u64::from(bytes_per_second.max(1));
+    // struct tc_tbf_qopt: the rate as struct tc_ratespec, no peak rate, limit, burst as time, no MTU.
+    let mut options = vec![0, ETHERNET, 0, 0, 0xff, 0xff, 0, 0];
+    options.extend(bytes_per_second.to_ne_bytes());
+    options.extend([0; 12]);
+    options.extend(LIMIT.to_ne_bytes());
+    options.extend(u32::try_from(ticks).unwrap_or(u32::MAX).to_ne_bytes());
+    options.extend([0; 4]);
+    let mut parameters = Vec::new();
+    attribute(&mut parameters, TCA_TBF_PARMS, &options);
+    // struct tcmsg.
+    let mut message = vec![family(libc::AF_UNSPEC), 0, 0, 0];
+    message.extend(index(name)?.to_ne_bytes());
+    message.extend([0; 4]);
+    message.extend(ROOT.to_ne_bytes());
+    message.extend([0; 4]);
+    attribute(&mut message, libc::TCA_KIND, b"tbf\0");
+    attribute(&mut message, libc::TCA_OPTIONS, &parameters);
+    request(libc::RTM_NEWQDISC, netlink::CREATE, &message)
+        .map_err(|error| failed(name, "throttling", &error))
 }
 
 pub(crate) fn disable_ipv6(name: &str) -> io::Result<()> {

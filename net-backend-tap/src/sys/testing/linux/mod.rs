@@ -12,7 +12,9 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 pub(crate) use icmp::IcmpSocket;
-pub(crate) use interface::{add_ipv4, delete, disable_ipv6, set_mtu, set_up};
+pub(crate) use interface::{
+    add_bridge, add_ipv4, delete, disable_ipv6, join_bridge, set_mtu, set_up, throttle,
+};
 pub(crate) use namespace::{enter_new_network, enter_private_network};
 pub(crate) use packet::PacketSocket;
 
