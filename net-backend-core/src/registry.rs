@@ -89,8 +89,16 @@ impl Registry {
     /// [`Error::Config`](crate::Error::Config) for a text that is not right, before anything is touched; whatever
     /// the driver says otherwise.
     pub fn open(&self, uri: &str, environment: &Environment) -> Result<Box<dyn NetBackend>> {
-        let uri: Uri = uri.parse()?;
-        (self.driver(&uri)?.open)(&uri, environment)
+        self.open_uri(&uri.parse()?, environment)
+    }
+
+    /// The same with a URI that was parsed, or built, before.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub fn open_uri(&self, uri: &Uri, environment: &Environment) -> Result<Box<dyn NetBackend>> {
+        (self.driver(uri)?.open)(uri, environment)
     }
 
     fn unknown(&self, uri: &Uri) -> crate::Error {

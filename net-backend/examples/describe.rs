@@ -10,7 +10,7 @@ use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use net_backend::{Driver, Features, LinkState, NetBackend, Result, compat};
+use net_backend::{Driver, Environment, Features, LinkState, NetBackend, Result, compat};
 
 const USAGE: &str = "\
 usage: describe URI      opens the backend and prints what it offers
@@ -44,7 +44,7 @@ fn main() -> ExitCode {
 
 fn open(text: &str) -> Result<Box<dyn NetBackend>> {
     if compat::recognizes(text) {
-        net_backend::open(&compat::parse(text)?.to_string())
+        net_backend::open_uri(&compat::parse(text)?, &Environment::default())
     } else {
         net_backend::open(text)
     }

@@ -40,4 +40,4 @@ pub use drivers::{drivers, registry};
 pub use net_backend_core::*;
 #[cfg(feature = "tap")]
 pub use net_backend_tap as tap;
-pub use open::{connect, connect_with, open, open_in};
+pub use open::{connect, connect_with, open, open_in, open_uri};

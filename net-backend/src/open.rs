@@ -1,5 +1,5 @@
 use net_backend_core::{
-    Activation, ConfigError, ConfigProblem, Environment, Error, NetBackend, Nic, Result,
+    Activation, ConfigError, ConfigProblem, Environment, Error, NetBackend, Nic, Result, Uri,
 };
 
 use crate::{compat, registry};
@@ -22,6 +22,15 @@ pub fn open(uri: &str) -> Result<Box<dyn NetBackend>> {
 pub fn open_in(uri: &str, environment: &Environment) -> Result<Box<dyn NetBackend>> {
     let opened = registry().open(uri, environment);
     opened.map_err(|error| with_hint(error, uri))
+}
+
+/// The same with a URI that was parsed, built, or translated by [`compat::parse`].
+///
+/// # Errors
+///
+/// As [`open`].
+pub fn open_uri(uri: &Uri, environment: &Environment) -> Result<Box<dyn NetBackend>> {
+    registry().open_uri(uri, environment)
 }
 
 /// Opens a backend and activates one queue pair of plain Ethernet frames: no header, no offloads.
