@@ -197,7 +197,7 @@ fn a_super_frame_that_was_not_negotiated_never_reaches_the_kernel() {
 fn an_event_that_the_device_is_gone_stops_both_halves() {
     let mut tx = transmit(Script::new([]), HeaderLength::None);
     tx.attachment.set_gone();
-    assert!(tx.send(&[TxSlice::new(&frame(60))]).unwrap_err().is_gone());
+    assert!(tx.flush().unwrap_err().is_gone());
     let mut rx = receive(Script::new([Err(libc::EAGAIN)]));
     rx.attachment.set_gone();
     assert!(rx.peek().unwrap_err().is_gone());

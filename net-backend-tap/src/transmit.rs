@@ -28,13 +28,25 @@ pub(crate) struct Transmit<I> {
 }
 
 impl<I: FrameIo> TxQueue for Transmit<I> {
+    #[inline]
     fn send(&mut self, frame: &[TxSlice<'_>]) -> Result<Sent> {
         let length = total_length(frame);
-        let sent = match self.refusal(frame, length) {
-            Some(reason) => Sent::Dropped(reason),
-            None => self.transmit(frame, length)?,
-        };
-        Ok(self.counters.count_sent(length, sent))
+        // After a system call the processor predicts little, so what is usual takes few branches.
+        if !self.is_usual(frame, length) {
+            return self.send_unusual(frame, length);
+        }
+        match self.io.write(frame) {
+            Ok(1..) => Ok(self.counters.count_sent(length, Sent::Queued)),
+            other => self.outcome(other, frame, length),
+        }
+    }
+
+    /// Nothing is ever held back; but a macvtap that is gone takes frames all the same, and this tells.
+    fn flush(&mut self) -> Result<()> {
+        if self.attachment.is_gone() {
+            return Err(self.attachment.gone(io::ErrorKind::NotConnected.into()));
+        }
+        Ok(())
     }
 
     fn source(&self) -> Source<'_> {
@@ -47,8 +59,33 @@ impl<I: FrameIo> TxQueue for Transmit<I> {
 }
 
 impl<I: FrameIo> Transmit<I> {
-    /// Why the frame cannot be sent at all.
+    /// A frame of a good length in few pieces, whose header, if any, asks for nothing.
     #[inline]
+    fn is_usual(&self, frame: &[TxSlice<'_>], length: usize) -> bool {
+        const SPAN: usize = FrameLength::MAX.bytes() - FrameLength::MIN.bytes();
+        let shortest = self.header.bytes() + FrameLength::MIN.bytes();
+        let fits = length.wrapping_sub(shortest) <= SPAN;
+        fits && frame.len() <= MANY_PIECES && self.is_plain(frame)
+    }
+
+    /// Whether flags and segmentation are both zero, so that the rest of the header means nothing.
+    #[inline]
+    fn is_plain(&self, frame: &[TxSlice<'_>]) -> bool {
+        let request = || frame.first().and_then(TxSlice::first_chunk);
+        self.header == HeaderLength::None || request() == Some([0; 2])
+    }
+
+    #[inline(never)]
+    fn send_unusual(&mut self, frame: &[TxSlice<'_>], length: usize) -> Result<Sent> {
+        if let Some(reason) = self.refusal(frame, length) {
+            let sent = Sent::Dropped(reason);
+            return Ok(self.counters.count_sent(length, sent));
+        }
+        let written = self.write(frame, length);
+        self.outcome(written, frame, length)
+    }
+
+    /// Why the frame cannot be sent at all.
     fn refusal(&self, frame: &[TxSlice<'_>], length: usize) -> Option<DropReason> {
         let header = self.header.bytes();
         if length < header + FrameLength::MIN.bytes() {
@@ -57,17 +94,9 @@ impl<I: FrameIo> Transmit<I> {
         if length > header + FrameLength::MAX.bytes() {
             return Some(DropReason::TooLong);
         }
-        // Flags and segmentation: mostly both zero, and then the rest means nothing.
-        let request = frame.first().and_then(TxSlice::first_chunk);
-        if header == 0 || request == Some([0; 2]) {
+        if self.header == HeaderLength::None {
             return None;
         }
-        self.header_refusal(frame)
-    }
-
-    #[cold]
-    fn header_refusal(&self, frame: &[TxSlice<'_>]) -> Option<DropReason> {
-        let header = self.header.bytes();
         let mut wire = [0; 12];
         gather(frame, 0, wire.get_mut(..header).unwrap_or_default());
         match VirtioNetHeader::decode(wire, self.header) {
@@ -77,46 +106,47 @@ impl<I: FrameIo> Transmit<I> {
         }
     }
 
-    #[inline]
-    fn transmit(&mut self, frame: &[TxSlice<'_>], length: usize) -> Result<Sent> {
-        if self.attachment.is_gone() {
-            return Err(self.attachment.gone(io::ErrorKind::NotConnected.into()));
-        }
+    /// One system call, whatever the number of pieces.
+    fn write(&mut self, frame: &[TxSlice<'_>], length: usize) -> io::Result<usize> {
         let many = frame.len() > MANY_PIECES && length <= SHORT_FRAME;
         if many || frame.len() > MOST_PIECES {
             self.staging.resize(length, 0);
             gather(frame, 0, &mut self.staging);
-            return outcome(
-                &mut self.io,
-                &self.attachment,
-                &[TxSlice::new(&self.staging)],
-            );
+            return self.io.write(&[TxSlice::new(&self.staging)]);
         }
-        outcome(&mut self.io, &self.attachment, frame)
+        self.io.write(frame)
     }
-}
 
-/// Writes the frame and says what became of it.
-#[inline]
-fn outcome<I: FrameIo>(io: &mut I, attachment: &Attachment, frame: &[TxSlice<'_>]) -> Result<Sent> {
-    loop {
-        let error = match io.write(frame) {
-            // FreeBSD's answer for an interface that is down.
-            Ok(0) => return Ok(Sent::Dropped(DropReason::LinkDown)),
-            Ok(_) => return Ok(Sent::Queued),
-            Err(error) => error,
+    /// What became of the frame.
+    #[inline(never)]
+    fn outcome(
+        &mut self,
+        mut written: io::Result<usize>,
+        frame: &[TxSlice<'_>],
+        length: usize,
+    ) -> Result<Sent> {
+        let sent = loop {
+            let error = match written {
+                // FreeBSD's answer for an interface that is down.
+                Ok(0) => break Sent::Dropped(DropReason::LinkDown),
+                Ok(_) => break Sent::Queued,
+                Err(error) => error,
+            };
+            match sys::send_failure(error.raw_os_error().unwrap_or(0)) {
+                SendFailure::Interrupted => written = self.write(frame, length),
+                SendFailure::Busy(retry_after) => break Sent::Busy { retry_after },
+                SendFailure::Dropped(reason) => break Sent::Dropped(reason),
+                SendFailure::Gone => return Err(self.attachment.gone(error)),
+                SendFailure::Other => {
+                    return Err(Error::System {
+                        operation: "writev",
+                        object: self.attachment.name().to_owned(),
+                        cause: error,
+                        remedy: None,
+                    });
+                }
+            }
         };
-        return match sys::send_failure(error.raw_os_error().unwrap_or(0)) {
-            SendFailure::Interrupted => continue,
-            SendFailure::Busy(retry_after) => Ok(Sent::Busy { retry_after }),
-            SendFailure::Dropped(reason) => Ok(Sent::Dropped(reason)),
-            SendFailure::Gone => Err(attachment.gone(error)),
-            SendFailure::Other => Err(Error::System {
-                operation: "writev",
-                object: attachment.name().to_owned(),
-                cause: error,
-                remedy: None,
-            }),
-        };
+        Ok(self.counters.count_sent(length, sent))
     }
 }
