@@ -18,7 +18,7 @@ pub trait NetBackend: Send {
         self.capabilities().features
     }
 
-    /// Makes the queue pairs, in order. May be called again after the pairs of the last time were dropped; every
+    /// Makes the queue pairs, in order, with counters that begin at zero. May be called again after the pairs of the last time were dropped; every
     /// activation sets header length and offloads anew, whatever was set before.
     ///
     /// # Errors
@@ -28,7 +28,7 @@ pub trait NetBackend: Send {
     fn activate(&mut self, with: &Activation) -> Result<Vec<QueuePair>>;
 
     /// Changes which offloads frames for the guest may use, while queues live: the guest said so on its control
-    /// queue. Bits outside of [`Features::RECEIVE_OFFLOADS`] are not looked at.
+    /// queue. Frames that were queued before may still use what was allowed then. Bits outside of [`Features::RECEIVE_OFFLOADS`] are not looked at.
     ///
     /// # Errors
     ///
@@ -64,7 +64,7 @@ pub trait NetBackend: Send {
 }
 
 /// What the driver negotiated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Activation {
     /// How many queue pairs to make: 1 to [`Capabilities::max_queue_pairs`].
     pub queue_pairs: u16,
@@ -72,6 +72,13 @@ pub struct Activation {
     pub header: HeaderLength,
     /// The offloads in use, a subset of those offered.
     pub features: Features,
+}
+
+impl Default for Activation {
+    /// [`Activation::plain`].
+    fn default() -> Self {
+        Self::plain()
+    }
 }
 
 impl Activation {

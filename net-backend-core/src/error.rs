@@ -96,7 +96,7 @@ pub enum ErrorKind {
     Request,
     /// No permission.
     Permission,
-    /// There is no such device, file or peer.
+    /// There is no such file.
     NotFound,
     /// The device is in use.
     InUse,

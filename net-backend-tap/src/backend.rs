@@ -1,6 +1,6 @@
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering, fence};
 
 use net_backend_core::layers::adapt_header;
 use net_backend_core::{
@@ -78,7 +78,10 @@ impl NetBackend for Tap {
 
     fn activate(&mut self, with: &Activation) -> Result<Vec<QueuePair>> {
         with.check(&self.capabilities)?;
-        if Arc::strong_count(&self.attachment) > 1 {
+        let live = Arc::strong_count(&self.attachment) > 1;
+        // The count is read relaxed; what a half did before it was dropped must be seen.
+        fence(Ordering::Acquire);
+        if live {
             return Err(Error::Active {
                 object: self.device.name.clone(),
             });
@@ -99,7 +102,10 @@ impl NetBackend for Tap {
         let features = features & Features::RECEIVE_OFFLOADS;
         check_features(features, self.header, &self.capabilities)?;
         self.device.set_receive_offloads(features)?;
-        self.attachment.set_receive_offloads(features);
+        // Frames that were queued before may still have a partial checksum, so that flags are not cleared again.
+        if features.contains(Features::GUEST_CSUM) {
+            self.attachment.set_receive_offloads(features);
+        }
         Ok(())
     }
 

@@ -42,6 +42,9 @@ pub(crate) const OPTIONS: &[OptionSpec] = &[
     ),
 ];
 
+/// The longest queue that Linux makes: pointers to its frames fill `KMALLOC_MAX_SIZE`, 4 MiB.
+pub(crate) const LONGEST_QUEUE: u32 = 524_288;
+
 /// A tap to open.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -113,8 +116,9 @@ impl TapConfig {
         config.mtu = given(&options, "mtu", |mtu| mtu.mtu(Mtu::MIN..=sys::MAX_MTU))?;
         config.mac = given(&options, "mac", OptionValue::mac)?;
         config.up = given(&options, "up", OptionValue::switch)?;
-        config.transmit_queue_length =
-            given(&options, "txqueuelen", |value| value.number(1..=1_000_000))?;
+        config.transmit_queue_length = given(&options, "txqueuelen", |value| {
+            value.number(1..=LONGEST_QUEUE)
+        })?;
         config.persist = given(&options, "persist", OptionValue::switch)?;
         config.header = given(&options, "header", OptionValue::switch)?.unwrap_or(true);
         config.send_buffer = given(&options, "sndbuf", |value| {
@@ -133,6 +137,9 @@ impl TapConfig {
                 self.queues,
                 sys::MAX_QUEUES
             )),
+            _ if self.mtu.is_some_and(|mtu| mtu > sys::MAX_MTU) => {
+                bad(format!("the MTU is above {}", sys::MAX_MTU))
+            }
             TapTarget::Name(name) => check_name(&uri, name),
             TapTarget::Path(path) if !path.starts_with('/') => {
                 bad(format!("the path {path} does not begin with a slash"))
@@ -140,8 +147,23 @@ impl TapConfig {
             TapTarget::Descriptors(numbers) if numbers.is_empty() => {
                 bad("there are no descriptors; give one for each queue".to_owned())
             }
+            TapTarget::Descriptors(numbers) if numbers.len() != usize::from(self.queues) => {
+                bad(format!(
+                    "{} descriptors for {} queues; give one for each",
+                    numbers.len(),
+                    self.queues
+                ))
+            }
             TapTarget::Path(_) | TapTarget::Descriptors(_) => Ok(()),
         }
+    }
+
+    /// What is wrong with a descriptor, found by trying it.
+    pub(crate) fn descriptor_error(&self, number: i32, complaint: &str) -> ConfigError {
+        let text = self.to_uri().to_string();
+        let position = text.find(&number.to_string()).unwrap_or(0);
+        let message = format!("descriptor {number} {complaint}");
+        ConfigError::new(ConfigProblem::BadValue, &text, position, message)
     }
 
     /// The URI that reads as this.
@@ -151,8 +173,9 @@ impl TapConfig {
             TapTarget::Name(name) => uri.with_target(name),
             TapTarget::Path(path) => uri.with_target(path),
             TapTarget::Descriptors(numbers) => {
+                let key = if numbers.len() == 1 { "fd" } else { "fds" };
                 let numbers: Vec<String> = numbers.iter().map(i32::to_string).collect();
-                uri.with_option("fds", numbers.join(","))
+                uri.with_option(key, numbers.join(","))
             }
         };
         let switch = |on| if on { "on" } else { "off" };
@@ -192,7 +215,11 @@ fn given<'u, T>(
 
 fn target(uri: &Uri, options: &Options<'_>) -> Result<TapTarget, ConfigError> {
     options.exclusive("fd", "fds")?;
-    let Some(value) = options.value("fd").or_else(|| options.value("fds")) else {
+    let given = ["fd", "fds"].map(|key| (key, options.value(key)));
+    let Some((key, value)) = given
+        .into_iter()
+        .find_map(|(key, value)| Some((key, value?)))
+    else {
         return named(uri);
     };
     if !uri.target().is_empty() {
@@ -203,7 +230,7 @@ fn target(uri: &Uri, options: &Options<'_>) -> Result<TapTarget, ConfigError> {
     options.exclusive("fds", "queues")?;
     options.exclusive("fd", "header")?;
     options.exclusive("fds", "header")?;
-    descriptors(&value).map(TapTarget::Descriptors)
+    descriptors(key, &value).map(TapTarget::Descriptors)
 }
 
 fn named(uri: &Uri) -> Result<TapTarget, ConfigError> {
@@ -233,8 +260,11 @@ fn check_name(uri: &Uri, name: &str) -> Result<(), ConfigError> {
     })
 }
 
-fn descriptors(value: &OptionValue<'_>) -> Result<Vec<i32>, ConfigError> {
-    let complaint = "is not a list of descriptor numbers above 2, with commas between them";
+fn descriptors(key: &str, value: &OptionValue<'_>) -> Result<Vec<i32>, ConfigError> {
+    let complaint = match key {
+        "fd" => "is not the number of a descriptor above 2; for several write fds=N,N",
+        _ => "is not a list of descriptor numbers above 2, with commas between them",
+    };
     let numbers: Option<Vec<i32>> = value
         .text()
         .split(',')
@@ -244,7 +274,7 @@ fn descriptors(value: &OptionValue<'_>) -> Result<Vec<i32>, ConfigError> {
         })
         .collect();
     let numbers = numbers.ok_or_else(|| value.error(complaint))?;
-    if numbers.iter().any(|number| *number <= 2) {
+    if numbers.iter().any(|number| *number <= 2) || (key == "fd" && numbers.len() > 1) {
         return Err(value.error(complaint));
     }
     let mut sorted = numbers.clone();

@@ -174,7 +174,8 @@ fn read(
             Err(error) => error,
         };
         return match sys::receive_failure(error.raw_os_error().unwrap_or(0)) {
-            ReceiveFailure::Interrupted => continue,
+            // The lost frame was none that any guest could have had.
+            ReceiveFailure::Interrupted | ReceiveFailure::FrameLost => continue,
             ReceiveFailure::Empty if attachment.is_gone() => {
                 Err(attachment.gone(io::ErrorKind::NotConnected.into()))
             }

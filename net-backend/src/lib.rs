@@ -41,3 +41,8 @@ pub use net_backend_core::*;
 #[cfg(feature = "tap")]
 pub use net_backend_tap as tap;
 pub use open::{connect, connect_with, open, open_in, open_uri};
+
+/// The example of the README, which is compiled and run as every other.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

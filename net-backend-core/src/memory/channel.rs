@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::wake::Wake;
 use crate::{
-    Bell, Counters, DropReason, Error, Features, FrameLength, HeaderFlags, HeaderLength, Interest,
-    Received, Result, RxQueue, RxSlice, Sent, Source, TxQueue, TxSlice, VirtioNetHeader, gather,
-    scatter, total_length,
+    Bell, BorrowedDescriptor, Counters, DropReason, Error, Features, FrameLength, HeaderFlags,
+    HeaderLength, Interest, Received, Result, RxQueue, RxSlice, Sent, Source, TxQueue, TxSlice,
+    VirtioNetHeader, gather, scatter, total_length,
 };
 
 /// The queue itself. Frames are kept with a decoded header, so that both sides may use different lengths.
@@ -53,6 +53,12 @@ impl Channel {
             readable: Wake::new(bell()?),
             writable: Wake::new(bell()?),
         })
+    }
+
+    /// All that it holds.
+    pub(super) fn descriptors(&self) -> impl Iterator<Item = BorrowedDescriptor<'_>> {
+        let bells = [self.readable.bell(), self.writable.bell()];
+        bells.into_iter().flat_map(Bell::descriptors)
     }
 
     /// From now on frames are taken that need no more than `features`.

@@ -5,7 +5,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::channel::{bell, readable};
 use crate::wake::Wake;
-use crate::{Bell, Event, Result, Source};
+use crate::{Bell, BorrowedDescriptor, Event, Result, Source};
+
+/// Events that wait for somebody to look.
+const MOST: usize = 16;
 
 #[derive(Debug)]
 pub(super) struct Events {
@@ -21,8 +24,14 @@ impl Events {
         })
     }
 
+    /// Only the latest state of the link is kept, for ends that never look.
     pub(super) fn push(&self, event: Event) {
-        self.queue().push_back(event);
+        let mut queue = self.queue();
+        if queue.len() >= MOST {
+            queue.clear();
+        }
+        queue.push_back(event);
+        drop(queue);
         self.wake.notify();
     }
 
@@ -37,6 +46,10 @@ impl Events {
 
     pub(super) fn source(&self) -> Source<'_> {
         readable(&self.wake)
+    }
+
+    pub(super) fn descriptors(&self) -> [BorrowedDescriptor<'_>; 2] {
+        self.wake.bell().descriptors()
     }
 
     fn queue(&self) -> MutexGuard<'_, VecDeque<Event>> {

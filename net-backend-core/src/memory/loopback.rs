@@ -39,16 +39,17 @@ pub struct Loopback {
 }
 
 impl Loopback {
-    /// Makes one.
+    /// Makes one; numbers out of range are brought into it, and offloads have no option in the URI.
     ///
     /// # Errors
     ///
     /// [`Error::System`](crate::Error::System) when the process has no descriptors left.
     pub fn new(config: &PairConfig) -> Result<Self> {
+        let config = config.in_range();
         Ok(Self {
-            capabilities: pair::capabilities("loopback", config),
-            config: *config,
-            channels: pair::channels(config)?,
+            capabilities: pair::capabilities("loopback", &config),
+            config,
+            channels: pair::channels(&config)?,
             header: HeaderLength::None,
             active: Arc::new(()),
         })
@@ -90,7 +91,8 @@ impl NetBackend for Loopback {
     }
 
     fn descriptors(&self) -> Vec<BorrowedDescriptor<'_>> {
-        Vec::new()
+        let channels = self.channels.iter();
+        channels.flat_map(|channel| channel.descriptors()).collect()
     }
 }
 
@@ -99,10 +101,10 @@ fn open(uri: &Uri, _: &Environment) -> Result<Box<dyn NetBackend>> {
     let options = uri.options(OPTIONS)?;
     let mut config = PairConfig::default();
     if let Some(queues) = options.value("queues") {
-        config.queue_pairs = queues.number(1..=64)?;
+        config.queue_pairs = queues.number(1..=PairConfig::MOST_QUEUE_PAIRS)?;
     }
     if let Some(capacity) = options.value("capacity") {
-        config.capacity = capacity.number(1..=65536)?;
+        config.capacity = capacity.number(1..=PairConfig::MOST_FRAMES)?;
     }
     if let Some(mtu) = options.value("mtu") {
         config.mtu = mtu.mtu(Mtu::MIN..=Mtu::MAX)?;

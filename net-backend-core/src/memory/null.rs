@@ -20,9 +20,6 @@ pub const NULL: Driver = Driver {
     open,
 };
 
-/// Each costs four descriptors, of which a process often has no more than 1024.
-const MAX_QUEUE_PAIRS: u16 = 64;
-
 /// A backend that leads nowhere. The link is up, so that a guest can be measured against it.
 #[derive(Debug)]
 pub struct Null {
@@ -38,7 +35,7 @@ impl Null {
             capabilities: Capabilities {
                 features: Features::OFFLOADS,
                 header_lengths: &HeaderLength::ALL,
-                max_queue_pairs: MAX_QUEUE_PAIRS,
+                max_queue_pairs: pair::PairConfig::MOST_QUEUE_PAIRS,
                 max_frame: FrameLength::MAX,
                 peek: PeekCost::Look,
                 ..Capabilities::new("null")

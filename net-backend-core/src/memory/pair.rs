@@ -1,5 +1,5 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering, fence};
 
 use super::channel::{Channel, Receiver, Sender};
 use super::events::Events;
@@ -12,14 +12,31 @@ use crate::{
 /// What a pair of ends can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PairConfig {
-    /// Queue pairs; at least 1.
+    /// Queue pairs: 1 to [`MOST_QUEUE_PAIRS`](Self::MOST_QUEUE_PAIRS).
     pub queue_pairs: u16,
-    /// Frames that wait in each direction of each queue before `send` is busy; at least 1.
+    /// Frames that wait in each direction of each queue before `send` is busy: 1 to
+    /// [`MOST_FRAMES`](Self::MOST_FRAMES).
     pub capacity: usize,
     /// The offloads on offer. A frame that needs one which the receiving end did not activate is dropped.
     pub features: Features,
     /// The MTU that both ends tell.
     pub mtu: Mtu,
+}
+
+impl PairConfig {
+    /// Each costs four descriptors for each direction, of which a process often has no more than 1024.
+    pub const MOST_QUEUE_PAIRS: u16 = 64;
+    /// Frames in one queue.
+    pub const MOST_FRAMES: usize = 65_536;
+
+    /// The nearest config that there can be.
+    pub(super) fn in_range(&self) -> Self {
+        Self {
+            queue_pairs: self.queue_pairs.clamp(1, Self::MOST_QUEUE_PAIRS),
+            capacity: self.capacity.clamp(1, Self::MOST_FRAMES),
+            ..*self
+        }
+    }
 }
 
 impl Default for PairConfig {
@@ -43,6 +60,7 @@ impl Default for PairConfig {
 ///
 /// [`Error::System`] when the process has no descriptors left.
 pub fn pair(config: &PairConfig) -> Result<(PairEnd, PairEnd)> {
+    let config = &config.in_range();
     let left = Arc::new(Side::new(config)?);
     let right = Arc::new(Side::new(config)?);
     let end = |own: &Arc<Side>, other: &Arc<Side>| PairEnd {
@@ -141,7 +159,12 @@ impl NetBackend for PairEnd {
     }
 
     fn descriptors(&self) -> Vec<BorrowedDescriptor<'_>> {
-        vec![self.own.events.source().descriptor]
+        let sides = [&self.own, &self.other];
+        let channels = sides.iter().flat_map(|side| &side.inbound);
+        channels
+            .flat_map(|channel| channel.descriptors())
+            .chain(sides.iter().flat_map(|side| side.events.descriptors()))
+            .collect()
     }
 }
 
@@ -158,7 +181,7 @@ pub(super) fn capabilities(scheme: &'static str, config: &PairConfig) -> Capabil
     Capabilities {
         features: config.features & Features::OFFLOADS,
         header_lengths: &HeaderLength::ALL,
-        max_queue_pairs: config.queue_pairs.max(1),
+        max_queue_pairs: config.queue_pairs,
         max_frame: FrameLength::MAX,
         mtu: Some(config.mtu),
         peek: PeekCost::Look,
@@ -167,12 +190,15 @@ pub(super) fn capabilities(scheme: &'static str, config: &PairConfig) -> Capabil
 }
 
 pub(super) fn channels(config: &PairConfig) -> Result<Vec<Arc<Channel>>> {
-    let channel = |_| Channel::new(config.capacity.max(1)).map(Arc::new);
-    (0..config.queue_pairs.max(1)).map(channel).collect()
+    let channel = |_| Channel::new(config.capacity).map(Arc::new);
+    (0..config.queue_pairs).map(channel).collect()
 }
 
 pub(super) fn refuse_active(active: &Arc<()>, object: &str) -> Result<()> {
-    if Arc::strong_count(active) == 1 {
+    let live = Arc::strong_count(active) > 1;
+    // The count is read relaxed; what a half did before it was dropped must be seen.
+    fence(Ordering::Acquire);
+    if !live {
         return Ok(());
     }
     Err(Error::Active {

@@ -49,6 +49,11 @@ impl Bell {
     pub fn descriptor(&self) -> BorrowedFd<'_> {
         self.listener.as_fd()
     }
+
+    /// Both descriptors, which a sandbox must leave open.
+    pub fn descriptors(&self) -> [BorrowedFd<'_>; 2] {
+        [self.listener.as_fd(), self.ringer.as_fd()]
+    }
 }
 
 impl Doorbell for Bell {

@@ -71,8 +71,25 @@ impl fmt::Display for ConfigError {
             message,
             ..
         } = self;
+        let (message, text) = (Printable(message), Printable(text));
         write!(f, "{message} (at byte {position} of \"{text}\")")
     }
 }
 
 impl std::error::Error for ConfigError {}
+
+/// A text without what would act on a terminal.
+struct Printable<'a>(&'a str);
+
+impl fmt::Display for Printable<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for character in self.0.chars() {
+            if character.is_control() {
+                write!(f, "{}", character.escape_default())?;
+            } else {
+                write!(f, "{character}")?;
+            }
+        }
+        Ok(())
+    }
+}

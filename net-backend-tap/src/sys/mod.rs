@@ -94,6 +94,8 @@ pub(crate) enum SendFailure {
 pub(crate) enum ReceiveFailure {
     /// A signal came; again at once.
     Interrupted,
+    /// The system threw away the next frame, which it could not describe; there may be more.
+    FrameLost,
     /// No frame now.
     Empty,
     /// The device is gone.

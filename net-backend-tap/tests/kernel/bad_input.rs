@@ -97,7 +97,7 @@ const OPTIONS: &[(&str, &str)] = &[
 const DESCRIPTORS: &[(&str, &str)] = &[
     (
         "tap:?fd=2",
-        "fd=2 is not a list of descriptor numbers above 2, with commas between them (at byte 8 of \"tap:?fd=2\")",
+        "fd=2 is not the number of a descriptor above 2; for several write fds=N,N (at byte 8 of \"tap:?fd=2\")",
     ),
     (
         "tap:?fds=7,x",
@@ -122,7 +122,7 @@ const DESCRIPTORS: &[(&str, &str)] = &[
     ),
     (
         "tap:?fd=999",
-        "fd=999 is not an open descriptor; pass it without close-on-exec (at byte 8 of \"tap:?fd=999\")",
+        "descriptor 999 is not open; pass it without close-on-exec (at byte 8 of \"tap:?fd=999\")",
     ),
 ];
 
@@ -176,7 +176,7 @@ fn foreign_descriptors() -> Outcome {
     for (descriptor, complaint) in cases {
         let number = descriptor.as_raw_fd();
         let uri = format!("tap:?fd={number}");
-        let words = format!("fd={number} {complaint} (at byte 8 of \"{uri}\")");
+        let words = format!("descriptor {number} {complaint} (at byte 8 of \"{uri}\")");
         refused(&uri, &words)?;
     }
     Ok(())

@@ -21,6 +21,8 @@ pub(super) fn cases() -> Vec<Case> {
         Case::with_taps("opening/passed-descriptor", passed_descriptor),
         Case::with_taps("opening/passed-queues", passed_queues),
         Case::with_taps("opening/made-for-several-queues", made_for_several_queues),
+        Case::with_taps("opening/one-queue-twice", one_queue_twice),
+        Case::with_taps("running/activation-when-gone", activation_when_gone),
         Case::with_taps("running/without-privilege", without_privilege),
         Case::with_taps("running/listed-descriptors", listed_descriptors),
         Case::with_slow_bridge("running/busy", busy),
@@ -120,6 +122,29 @@ fn passed_queues() -> Outcome {
             error.to_string().contains("is not a queue of the same tap"),
             &error.to_string(),
         ),
+    }
+}
+
+fn one_queue_twice() -> Outcome {
+    let owner = Tap::open(&config("tap:once")?)?;
+    let again = owner.queue_descriptors().next().ok_or("no descriptor")?;
+    let again = again.try_clone_to_owned()?;
+    let numbers = vec![first_descriptor(&owner)?, again.as_raw_fd()];
+    match Tap::open(&TapConfig::new(TapTarget::Descriptors(numbers))) {
+        Ok(_) => Err("one queue was taken for two".into()),
+        Err(error) => ensure(
+            error.to_string().contains("the tap has a single one"),
+            &error.to_string(),
+        ),
+    }
+}
+
+fn activation_when_gone() -> Outcome {
+    let mut tap = open("tap:deleted")?;
+    Interface::named("deleted").delete()?;
+    match tap.activate(&Activation::negotiated(Features::VERSION_1, 1)) {
+        Ok(_) => Err("a deleted tap was activated".into()),
+        Err(error) => ensure(error.is_gone(), &error.to_string()),
     }
 }
 

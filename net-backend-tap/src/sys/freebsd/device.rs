@@ -159,7 +159,7 @@ impl Device {
     }
 
     fn half(&self, interest: Interest, header: HeaderLength) -> Result<Queue> {
-        let descriptor = fcntl_dupfd_cloexec(&self.tap, 0)
+        let descriptor = fcntl_dupfd_cloexec(&self.tap, 3)
             .map_err(|errno| self.failure("F_DUPFD_CLOEXEC")(errno.into()))?;
         Ok(Queue::new(descriptor, interest, header))
     }

@@ -1,7 +1,7 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use net_backend_core::{ConfigError, ConfigProblem, Error, ErrorKind, Features, Result};
+use net_backend_core::{Error, ErrorKind, Features, Result};
 use rustix::fs::{Mode, OFlags, fcntl_getfl, fcntl_setfl, open as open_file};
 use rustix::io::Errno;
 
@@ -37,7 +37,7 @@ pub(crate) fn open(config: &TapConfig) -> Result<Device> {
     let found = match &config.target {
         TapTarget::Name(name) => by_name(name, &interfaces)?,
         TapTarget::Path(path) => return Err(no_paths(path)),
-        TapTarget::Descriptors(numbers) => by_descriptors(numbers)?,
+        TapTarget::Descriptors(numbers) => by_descriptors(numbers, config)?,
     };
     let prepared = prepare(&found, &interfaces, config);
     let (header, link) = match prepared {
@@ -168,10 +168,11 @@ fn refused(name: &str, errno: Errno) -> Error {
     failed("open", &format!("/dev/{name}"), errno.into(), remedy)
 }
 
-fn by_descriptors(numbers: &[i32]) -> Result<Found> {
+fn by_descriptors(numbers: &[i32], config: &TapConfig) -> Result<Found> {
+    let not_a_tap = |number, complaint| Error::from(config.descriptor_error(number, complaint));
     let number = numbers.first().copied().unwrap_or(-1);
     let tap = inherited::duplicate(number).ok_or_else(|| {
-        let complaint = "is not an open descriptor; pass it without close-on-exec";
+        let complaint = "is not open; pass it without close-on-exec";
         not_a_tap(number, complaint)
     })?;
     let name = request::name(tap.as_fd()).map_err(|_| not_a_tap(number, "is not a tap"))?;
@@ -187,12 +188,6 @@ fn by_descriptors(numbers: &[i32]) -> Result<Found> {
         passed: true,
         made: false,
     })
-}
-
-fn not_a_tap(number: i32, complaint: &str) -> Error {
-    let text = format!("tap:?fd={number}");
-    let message = format!("fd={number} {complaint}");
-    ConfigError::new(ConfigProblem::BadValue, &text, "tap:?fd=".len(), message).into()
 }
 
 /// The mode belongs to the open file, so whoever passed the descriptor has it too.

@@ -1,3 +1,4 @@
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use net_backend_core::{
@@ -8,10 +9,10 @@ use rustix::io::fcntl_dupfd_cloexec;
 
 use super::interface::{Interface, failed};
 use super::link::Link;
-use super::{Queue, offload, open, request};
+use super::{Queue, offload, open, receive_failure, request};
 use crate::config::TapConfig;
 use crate::receive::STAGING;
-use crate::sys::FrameIo;
+use crate::sys::{FrameIo, ReceiveFailure};
 
 /// An open tap with all its queues.
 #[derive(Debug)]
@@ -124,11 +125,11 @@ impl Device {
         if self.queues.len() == 1 {
             return Ok(());
         }
+        let failure = self.failure("TUNSETQUEUE");
         for (index, queue) in self.queues.iter_mut().enumerate() {
             let wanted = index < count;
             if queue.attached != wanted {
-                request::set_queue(queue.tun.as_fd(), wanted)
-                    .map_err(|error| failed("TUNSETQUEUE", &self.name, error, None))?;
+                request::set_queue(queue.tun.as_fd(), wanted).map_err(&failure)?;
                 queue.attached = wanted;
             }
         }
@@ -143,7 +144,7 @@ impl Device {
     /// Always set, because a persistent or passed device keeps what its last user set; read back, because the
     /// frames would be misread otherwise.
     fn set_header(&self, tun: BorrowedFd<'_>, header: HeaderLength) -> Result<()> {
-        let failure = |operation| move |error| failed(operation, &self.name, error, None);
+        let failure = |operation| self.failure(operation);
         let bytes = libc::c_int::try_from(header.bytes()).unwrap_or(libc::c_int::MAX);
         request::set_header_length(tun, bytes).map_err(failure("TUNSETVNETHDRSZ"))?;
         if cfg!(target_endian = "big") {
@@ -159,24 +160,42 @@ impl Device {
     }
 
     fn set_offload(&self, tun: BorrowedFd<'_>, features: Features) -> Result<()> {
-        request::set_offload(tun, offload::mask(features))
-            .map_err(|error| failed("TUNSETOFFLOAD", &self.name, error, None))
+        request::set_offload(tun, offload::mask(features)).map_err(self.failure("TUNSETOFFLOAD"))
+    }
+
+    /// What a refused request means, of a device that may be gone.
+    fn failure(&self, operation: &'static str) -> impl Fn(io::Error) -> Error + use<> {
+        let name = self.name.clone();
+        move |cause| match is_gone(&cause) {
+            true => Error::Gone {
+                object: name.clone(),
+                cause,
+            },
+            false => failed(operation, &name, cause, None),
+        }
     }
 
     /// Throws away what was queued while nobody was active: it was made for the offloads of somebody else.
     fn discard(&self, tun: BorrowedFd<'_>) -> Result<()> {
         let mut queue = self.half(tun, Interest::Readable)?;
         let mut buffer = vec![0; STAGING];
-        let mut left = open::QUEUE_BOUND;
-        while left > 0 && queue.read(&mut [RxSlice::new(&mut buffer)]).is_ok() {
-            left -= 1;
+        for _ in 0..open::QUEUE_BOUND {
+            match queue.read(&mut [RxSlice::new(&mut buffer)]) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if is_gone(&error) => return Err(self.failure("readv")(error)),
+                Ok(_) | Err(_) => {}
+            }
         }
         Ok(())
     }
 
     fn half(&self, tun: BorrowedFd<'_>, interest: Interest) -> Result<Queue> {
-        let descriptor = fcntl_dupfd_cloexec(tun, 0)
+        let descriptor = fcntl_dupfd_cloexec(tun, 3)
             .map_err(|errno| failed("F_DUPFD_CLOEXEC", &self.name, errno.into(), None))?;
         Ok(Queue::new(descriptor, interest))
     }
+}
+
+fn is_gone(error: &io::Error) -> bool {
+    receive_failure(error.raw_os_error().unwrap_or(0)) == ReceiveFailure::Gone
 }

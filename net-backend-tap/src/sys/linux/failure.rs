@@ -26,6 +26,8 @@ pub(crate) fn send_failure(errno: i32) -> SendFailure {
 pub(crate) fn receive_failure(errno: i32) -> ReceiveFailure {
     match errno {
         libc::EINTR => ReceiveFailure::Interrupted,
+        // tun_put_user: a super-frame of a kind that the header cannot tell.
+        libc::EINVAL => ReceiveFailure::FrameLost,
         libc::EAGAIN | libc::ENOBUFS | libc::ENOMEM | libc::EIO | libc::ENETDOWN => {
             ReceiveFailure::Empty
         }
@@ -69,6 +71,7 @@ mod tests {
         let table = [
             (libc::EINTR, ReceiveFailure::Interrupted),
             (libc::EAGAIN, ReceiveFailure::Empty),
+            (libc::EINVAL, ReceiveFailure::FrameLost),
             (libc::ENOBUFS, ReceiveFailure::Empty),
             (libc::EIO, ReceiveFailure::Empty),
             (libc::EBADFD, ReceiveFailure::Gone),

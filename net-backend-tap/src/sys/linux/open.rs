@@ -1,8 +1,8 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use net_backend_core::{ConfigError, ConfigProblem, Error, Features, Result};
-use rustix::fs::{Mode, OFlags, fcntl_getfl, fcntl_setfl, open as open_file};
+use net_backend_core::{Error, Features, Result};
+use rustix::fs::{FileType, Mode, OFlags, fcntl_getfl, fcntl_setfl, open as open_file, stat};
 use rustix::io::Errno;
 
 use super::device::{AttachedQueue, Device};
@@ -12,8 +12,9 @@ use super::{offload, request};
 use crate::config::{TapConfig, TapTarget};
 use crate::sys::inherited;
 
-/// More frames than any queue holds, so that emptying one comes to an end also under load.
-pub(super) const QUEUE_BOUND: usize = 65536;
+/// More frames than any queue holds ([`LONGEST_QUEUE`](crate::config::LONGEST_QUEUE)), so that emptying one comes to an
+/// end also under load.
+pub(super) const QUEUE_BOUND: usize = 1 << 20;
 
 const TUN: &str = "/dev/net/tun";
 
@@ -46,7 +47,7 @@ pub(crate) fn open(config: &TapConfig) -> Result<Device> {
     let found = match &config.target {
         TapTarget::Name(name) => by_name(name, config)?,
         TapTarget::Path(path) => by_path(path, config)?,
-        TapTarget::Descriptors(numbers) => by_descriptors(numbers)?,
+        TapTarget::Descriptors(numbers) => by_descriptors(numbers, config)?,
     };
     configure(&found, config)?;
     let mut config = config.clone();
@@ -54,14 +55,18 @@ pub(crate) fn open(config: &TapConfig) -> Result<Device> {
         name.clone_from(&found.name);
     }
     let header = found.flags & HEADER != 0;
+    let offered = if header {
+        probe(&found)?
+    } else {
+        Features::empty()
+    };
+    let link = Link::new(&found.name)?;
     let interface = Interface::new(&found.name)?;
+    // Last, so that an open that fails leaves nothing behind.
+    set_persist(&found, config.persist)?;
     Ok(Device {
-        offered: if header {
-            probe(&found)?
-        } else {
-            Features::empty()
-        },
-        link: Link::new(&found.name)?,
+        offered,
+        link,
         interface: interface.index().is_some().then_some(interface),
         header,
         borrows_address: found.borrows_address,
@@ -110,6 +115,13 @@ fn by_path(path: &str, config: &TapConfig) -> Result<Found> {
     let flags = tap_flags(config);
     let mut queues = Vec::new();
     let mut name = String::new();
+    // Opening something else can do anything.
+    let kind = stat(path).map(|found| FileType::from_raw_mode(found.st_mode));
+    if kind.is_ok_and(|kind| kind != FileType::CharacterDevice) {
+        let other = io::Error::new(io::ErrorKind::InvalidInput, "not a character device");
+        let remedy = "write the device of a macvtap or ipvtap, /dev/tapN";
+        return Err(failed("stat", path, other, Some(remedy)));
+    }
     for _ in 0..config.queues {
         let queue = character_device(path)?;
         (name, _) = request::attached(queue.as_fd()).map_err(|error| {
@@ -129,19 +141,27 @@ fn by_path(path: &str, config: &TapConfig) -> Result<Found> {
     })
 }
 
-fn by_descriptors(numbers: &[i32]) -> Result<Found> {
+fn by_descriptors(numbers: &[i32], config: &TapConfig) -> Result<Found> {
+    let refuse = |number, complaint| config.descriptor_error(number, complaint).into();
     let mut queues = Vec::new();
     let mut found: Option<(String, libc::c_short)> = None;
     for number in numbers {
-        let (tun, identity) = passed(*number)?;
+        let (tun, identity) = passed(*number, config)?;
         if found.as_ref().is_some_and(|first| *first != identity) {
             let complaint = "is not a queue of the same tap as the first one, with the same flags";
-            return Err(not_a_tap(*number, complaint));
+            return Err(refuse(*number, complaint));
         }
         found = Some(identity);
         queues.push(tun);
     }
-    let none = || not_a_tap(-1, "is no descriptor; pass one for each queue");
+    if let ([_, second, ..], Some((_, flags))) = (numbers, &found) {
+        if flags & MULTI_QUEUE == 0 {
+            let complaint =
+                "is the same queue once more: the tap has a single one; pass one descriptor";
+            return Err(refuse(*second, complaint));
+        }
+    }
+    let none = || refuse(-1, "is none; pass one for each queue");
     let (name, flags) = found.ok_or_else(none)?;
     Ok(Found {
         name,
@@ -153,10 +173,10 @@ fn by_descriptors(numbers: &[i32]) -> Result<Found> {
 }
 
 /// A duplicate of a descriptor that somebody else opened, with name and flags of its tap.
-fn passed(number: i32) -> Result<(OwnedFd, (String, libc::c_short))> {
-    let refuse = |complaint| not_a_tap(number, complaint);
+fn passed(number: i32, config: &TapConfig) -> Result<(OwnedFd, (String, libc::c_short))> {
+    let refuse = |complaint| Error::from(config.descriptor_error(number, complaint));
     let tun = inherited::duplicate(number)
-        .ok_or_else(|| refuse("is not an open descriptor; pass it without close-on-exec"))?;
+        .ok_or_else(|| refuse("is not open; pass it without close-on-exec"))?;
     let (name, flags) = request::attached(tun.as_fd()).map_err(|error| {
         refuse(match error.raw_os_error() {
             Some(libc::EBADFD) => {
@@ -185,9 +205,6 @@ fn configure(found: &Found, config: &TapConfig) -> Result<()> {
     let interface = Interface::new(&found.name)?;
     let tuns = || found.queues.iter().map(AsFd::as_fd);
     let failure = |operation| move |error| failed(operation, &found.name, error, None);
-    if let (Some(persist), Some(tun)) = (config.persist, tuns().next()) {
-        request::set_persist(tun, persist).map_err(failure("TUNSETPERSIST"))?;
-    }
     for (tun, bytes) in tuns().filter_map(|tun| Some((tun, config.send_buffer?))) {
         let bytes = libc::c_int::try_from(bytes).unwrap_or(libc::c_int::MAX);
         request::set_send_buffer(tun, bytes).map_err(failure("TUNSETSNDBUF"))?;
@@ -202,6 +219,14 @@ fn configure(found: &Found, config: &TapConfig) -> Result<()> {
     match config.up {
         Some(up) if is_up != Some(up) => interface.set_up(up),
         None if !found.passed && is_up == Some(false) => permitted(interface.set_up(true)),
+        _ => Ok(()),
+    }
+}
+
+fn set_persist(found: &Found, persist: Option<bool>) -> Result<()> {
+    match (persist, found.queues.first()) {
+        (Some(persist), Some(tun)) => request::set_persist(tun.as_fd(), persist)
+            .map_err(|error| failed("TUNSETPERSIST", &found.name, error, None)),
         _ => Ok(()),
     }
 }
@@ -225,7 +250,7 @@ fn tap_flags(config: &TapConfig) -> libc::c_short {
 }
 
 fn character_device(path: &str) -> Result<OwnedFd> {
-    let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
     open_file(path, flags, Mode::empty()).map_err(|errno| {
         let remedy = match errno {
             Errno::NOENT | Errno::NODEV | Errno::NXIO if path == TUN => {
@@ -257,17 +282,6 @@ fn refused(name: &str, error: io::Error, queues: u16) -> Error {
         _ => None,
     };
     failed("TUNSETIFF", name, error, remedy)
-}
-
-fn not_a_tap(number: i32, complaint: &str) -> Error {
-    let text = format!("tap:?fd={number}");
-    ConfigError::new(
-        ConfigProblem::BadValue,
-        &text,
-        "tap:?fd=".len(),
-        format!("fd={number} {complaint}"),
-    )
-    .into()
 }
 
 /// The mode belongs to the open file, so whoever passed the descriptor has it too.
