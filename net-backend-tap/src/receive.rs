@@ -45,27 +45,27 @@ impl<I: FrameIo> RxQueue for Receive<I> {
         Ok(self.held)
     }
 
+    #[inline]
     fn recv(&mut self, into: &mut [RxSlice<'_>]) -> Result<Option<Received>> {
         let capacity = into.iter().map(RxSlice::len).fold(0, usize::saturating_add);
-        let by_copy = capacity <= SHORT_BUFFER || into.len() >= MOST_PIECES;
-        let staged = match self.held.take() {
-            None if by_copy => self.read_staged()?,
-            held => held,
-        };
-        let length = match staged {
-            None if by_copy => None,
-            None => self.read_frame(into, capacity)?,
-            Some(length) => {
-                scatter(self.staging.get(..length).unwrap_or_default(), into, 0);
-                Some(length)
+        let roomy = capacity >= self.header.bytes() + FrameLength::MAX.bytes();
+        // As in `Transmit::send`, few branches for what is usual: any frame fits, and none was peeked at.
+        if !roomy || into.len() >= MOST_PIECES || self.held.is_some() {
+            return self.recv_unusual(into, capacity);
+        }
+        match self.io.read(into) {
+            Ok(length) => {
+                complete(self.header, &self.attachment, into);
+                Ok(Some(self.counters.count_received(Received {
+                    length,
+                    truncated: false,
+                })))
             }
-        };
-        Ok(length.map(|length| {
-            self.counters.count_received(Received {
-                length,
-                truncated: length > capacity,
-            })
-        }))
+            Err(error) => match again(&self.attachment, error)? {
+                true => self.recv_unusual(into, capacity),
+                false => Ok(None),
+            },
+        }
     }
 
     fn source(&self) -> Source<'_> {
@@ -100,7 +100,33 @@ impl<I: FrameIo> Receive<I> {
         Ok(length)
     }
 
-    #[inline]
+    #[inline(never)]
+    fn recv_unusual(
+        &mut self,
+        into: &mut [RxSlice<'_>],
+        capacity: usize,
+    ) -> Result<Option<Received>> {
+        let by_copy = capacity <= SHORT_BUFFER || into.len() >= MOST_PIECES;
+        let staged = match self.held.take() {
+            None if by_copy => self.read_staged()?,
+            held => held,
+        };
+        let length = match staged {
+            None if by_copy => None,
+            None => self.read_frame(into, capacity)?,
+            Some(length) => {
+                scatter(self.staging.get(..length).unwrap_or_default(), into, 0);
+                Some(length)
+            }
+        };
+        Ok(length.map(|length| {
+            self.counters.count_received(Received {
+                length,
+                truncated: length > capacity,
+            })
+        }))
+    }
+
     fn read_frame(&mut self, into: &mut [RxSlice<'_>], capacity: usize) -> Result<Option<usize>> {
         let Self { io, staging, .. } = self;
         let length = read(&self.attachment, || {
@@ -162,31 +188,39 @@ fn read_spare<I: FrameIo, const N: usize>(
     io.read(pieces.get_mut(..=count).unwrap_or_default())
 }
 
-/// Does the read and says what it means when it fails.
+/// Reads until there is a frame or none.
 #[inline]
 fn read(
     attachment: &Attachment,
     mut attempt: impl FnMut() -> io::Result<usize>,
 ) -> Result<Option<usize>> {
     loop {
-        let error = match attempt() {
+        match attempt() {
             Ok(length) => return Ok(Some(length)),
-            Err(error) => error,
-        };
-        return match sys::receive_failure(error.raw_os_error().unwrap_or(0)) {
-            // The lost frame was none that any guest could have had.
-            ReceiveFailure::Interrupted | ReceiveFailure::FrameLost => continue,
-            ReceiveFailure::Empty if attachment.is_gone() => {
-                Err(attachment.gone(io::ErrorKind::NotConnected.into()))
-            }
-            ReceiveFailure::Empty => Ok(None),
-            ReceiveFailure::Gone => Err(attachment.gone(error)),
-            ReceiveFailure::Other => Err(Error::System {
-                operation: "readv",
-                object: attachment.name().to_owned(),
-                cause: error,
-                remedy: None,
-            }),
-        };
+            Err(error) => match again(attachment, error)? {
+                true => {}
+                false => return Ok(None),
+            },
+        }
+    }
+}
+
+/// What a failed read means: whether to read again, or that there is nothing now.
+#[inline(never)]
+fn again(attachment: &Attachment, error: io::Error) -> Result<bool> {
+    match sys::receive_failure(error.raw_os_error().unwrap_or(0)) {
+        // The lost frame was none that any guest could have had.
+        ReceiveFailure::Interrupted | ReceiveFailure::FrameLost => Ok(true),
+        ReceiveFailure::Empty if attachment.is_gone() => {
+            Err(attachment.gone(io::ErrorKind::NotConnected.into()))
+        }
+        ReceiveFailure::Empty => Ok(false),
+        ReceiveFailure::Gone => Err(attachment.gone(error)),
+        ReceiveFailure::Other => Err(Error::System {
+            operation: "readv",
+            object: attachment.name().to_owned(),
+            cause: error,
+            remedy: None,
+        }),
     }
 }
