@@ -101,9 +101,13 @@ impl Device {
                     // The interface may only have gone to another network namespace; a macvtap cannot.
                     queue.attached && request::attached(queue.tun.as_fd()).is_ok()
                 });
-            if !moved {
-                return Some(event);
+            if moved {
+                continue;
             }
+            if event == Event::Gone {
+                link.set_gone();
+            }
+            return Some(event);
         }
     }
 

@@ -74,8 +74,17 @@ impl Link {
         }
     }
 
+    /// The caller found that the interface is gone indeed.
+    pub(super) fn set_gone(&mut self) {
+        self.state = LinkState::Down;
+    }
+
     fn taken(&mut self, event: Event) -> Event {
-        self.state = state(event == Event::LinkUp);
+        match event {
+            Event::LinkUp => self.state = LinkState::Up,
+            Event::LinkDown => self.state = LinkState::Down,
+            _ => {}
+        }
         event
     }
 
