@@ -27,6 +27,9 @@ pub(crate) struct Receive<I> {
 /// The most pieces that one system call takes (`IOV_MAX`, the same on all systems).
 pub(crate) const MOST_PIECES: usize = 1024;
 
+/// The most bytes that one system call takes (`SSIZE_MAX`).
+const MOST_BYTES: usize = isize::MAX.unsigned_abs();
+
 /// Buffers of at most this many bytes are filled by a copy.
 const SHORT_BUFFER: usize = 4096;
 
@@ -48,7 +51,8 @@ impl<I: FrameIo> RxQueue for Receive<I> {
     #[inline]
     fn recv(&mut self, into: &mut [RxSlice<'_>]) -> Result<Option<Received>> {
         let capacity = into.iter().map(RxSlice::len).fold(0, usize::saturating_add);
-        let roomy = capacity >= self.header.bytes() + FrameLength::MAX.bytes();
+        let longest = self.header.bytes() + FrameLength::MAX.bytes();
+        let roomy = (longest..=MOST_BYTES).contains(&capacity);
         // As in `Transmit::send`, few branches for what is usual: any frame fits, and none was peeked at.
         if !roomy || into.len() >= MOST_PIECES || self.held.is_some() {
             return self.recv_unusual(into, capacity);
@@ -106,7 +110,8 @@ impl<I: FrameIo> Receive<I> {
         into: &mut [RxSlice<'_>],
         capacity: usize,
     ) -> Result<Option<Received>> {
-        let by_copy = capacity <= SHORT_BUFFER || into.len() >= MOST_PIECES;
+        let by_copy =
+            capacity <= SHORT_BUFFER || capacity > MOST_BYTES || into.len() >= MOST_PIECES;
         let staged = match self.held.take() {
             None if by_copy => self.read_staged()?,
             held => held,
@@ -209,8 +214,7 @@ fn read(
 #[inline(never)]
 fn again(attachment: &Attachment, error: io::Error) -> Result<bool> {
     match sys::receive_failure(error.raw_os_error().unwrap_or(0)) {
-        // The lost frame was none that any guest could have had.
-        ReceiveFailure::Interrupted | ReceiveFailure::FrameLost => Ok(true),
+        ReceiveFailure::Again => Ok(true),
         ReceiveFailure::Empty if attachment.is_gone() => {
             Err(attachment.gone(io::ErrorKind::NotConnected.into()))
         }

@@ -92,10 +92,8 @@ pub(crate) enum SendFailure {
 /// What a failed read means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ReceiveFailure {
-    /// A signal came; again at once.
-    Interrupted,
-    /// The system threw away the next frame, which it could not describe; there may be more.
-    FrameLost,
+    /// Again at once: a signal came, or the system threw away a frame that it could not describe.
+    Again,
     /// No frame now.
     Empty,
     /// The device is gone.

@@ -111,7 +111,7 @@ pub(crate) fn send_failure(errno: i32) -> SendFailure {
 /// As [`send_failure`].
 pub(crate) fn receive_failure(errno: i32) -> ReceiveFailure {
     match io::Error::from_raw_os_error(errno).kind() {
-        io::ErrorKind::Interrupted => ReceiveFailure::Interrupted,
+        io::ErrorKind::Interrupted => ReceiveFailure::Again,
         io::ErrorKind::WouldBlock => ReceiveFailure::Empty,
         io::ErrorKind::BrokenPipe => ReceiveFailure::Gone,
         _ => ReceiveFailure::Other,

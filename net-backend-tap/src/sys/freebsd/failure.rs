@@ -23,7 +23,7 @@ pub(crate) fn send_failure(errno: i32) -> SendFailure {
 /// What a failed read from a tap means (`tunread` in sys/net/if_tuntap.c).
 pub(crate) fn receive_failure(errno: i32) -> ReceiveFailure {
     match errno {
-        libc::EINTR => ReceiveFailure::Interrupted,
+        libc::EINTR => ReceiveFailure::Again,
         // EHOSTDOWN: the device is being made or unmade.
         libc::EAGAIN | libc::EHOSTDOWN | libc::ENOBUFS => ReceiveFailure::Empty,
         libc::ENXIO | libc::ENODEV | libc::EBADF => ReceiveFailure::Gone,

@@ -25,9 +25,9 @@ pub(crate) fn send_failure(errno: i32) -> SendFailure {
 /// What a failed read from a tap means (`tun_do_read` in drivers/net/tun.c, `tap_do_read` in drivers/net/tap.c).
 pub(crate) fn receive_failure(errno: i32) -> ReceiveFailure {
     match errno {
-        libc::EINTR => ReceiveFailure::Interrupted,
+        libc::EINTR => ReceiveFailure::Again,
         // tun_put_user: a super-frame of a kind that the header cannot tell.
-        libc::EINVAL => ReceiveFailure::FrameLost,
+        libc::EINVAL => ReceiveFailure::Again,
         libc::EAGAIN | libc::ENOBUFS | libc::ENOMEM | libc::EIO | libc::ENETDOWN => {
             ReceiveFailure::Empty
         }
@@ -69,9 +69,9 @@ mod tests {
     #[test]
     fn every_failed_read_has_its_meaning() {
         let table = [
-            (libc::EINTR, ReceiveFailure::Interrupted),
+            (libc::EINTR, ReceiveFailure::Again),
             (libc::EAGAIN, ReceiveFailure::Empty),
-            (libc::EINVAL, ReceiveFailure::FrameLost),
+            (libc::EINVAL, ReceiveFailure::Again),
             (libc::ENOBUFS, ReceiveFailure::Empty),
             (libc::EIO, ReceiveFailure::Empty),
             (libc::EBADFD, ReceiveFailure::Gone),
