@@ -41,8 +41,8 @@ impl<I: FrameIo> RxQueue for Receive<I> {
         if self.held.is_some() {
             return Ok(self.held);
         }
-        if let Some(length) = self.io.next_length() {
-            return self.told(length);
+        if let Some(answer) = self.io.next_length() {
+            return self.told(answer);
         }
         self.held = self.read_staged()?;
         Ok(self.held)
@@ -82,13 +82,13 @@ impl<I: FrameIo> RxQueue for Receive<I> {
 }
 
 impl<I: FrameIo> Receive<I> {
-    /// What a system says that knows the length of the next frame.
-    fn told(&self, length: io::Result<usize>) -> Result<Option<usize>> {
-        let length = read(&self.attachment, || match length {
-            Ok(length) => Ok(length),
-            Err(ref error) => Err(io::Error::from_raw_os_error(
-                error.raw_os_error().unwrap_or(0),
-            )),
+    /// What a system says that knows the length of the next frame, beginning with its first answer.
+    fn told(&mut self, answer: io::Result<usize>) -> Result<Option<usize>> {
+        let Self { io, attachment, .. } = self;
+        let mut answer = Some(answer);
+        let length = read(attachment, || {
+            let answer = answer.take().or_else(|| io.next_length());
+            answer.unwrap_or(Ok(0))
         })?;
         Ok(length.filter(|length| *length != 0))
     }
