@@ -24,11 +24,11 @@ impl Events {
         })
     }
 
-    /// Only the latest state of the link is kept, for ends that never look.
+    /// An end that never looks loses what is old, but for the end itself.
     pub(super) fn push(&self, event: Event) {
         let mut queue = self.queue();
         if queue.len() >= MOST {
-            queue.clear();
+            queue.retain(|event| *event == Event::Gone);
         }
         queue.push_back(event);
         drop(queue);
