@@ -8,13 +8,14 @@ use net_backend_core::{
 };
 use rustix::io::fcntl_dupfd_cloexec;
 
-use super::interface::{Interfaces, failed};
+use super::interface::Interfaces;
 use super::link::Link;
 use super::queue::Queue;
 use super::{capability, request};
 use crate::config::TapConfig;
 use crate::receive::STAGING;
 use crate::sys::FrameIo;
+use crate::sys::failed;
 
 /// The longest frame that a tap takes: `TAPMRU` (sys/net/if_tap.h), to which the kernel adds the header.
 const LONGEST_FRAME: FrameLength = FrameLength::new(65535);

@@ -2,10 +2,11 @@ use std::ffi::c_ulong;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use net_backend_core::{Error, Mtu, Result};
+use net_backend_core::{Mtu, Result};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 
 use super::{numbers, request};
+use crate::sys::failed;
 use crate::sys::interface_request::InterfaceRequest;
 
 /// `IFF_UP` (sys/net/if.h).
@@ -128,20 +129,5 @@ impl Interfaces {
             };
             failed(operation, name, error, remedy)
         })
-    }
-}
-
-/// A system error about `object`.
-pub(super) fn failed(
-    operation: &'static str,
-    object: &str,
-    cause: io::Error,
-    remedy: Option<&'static str>,
-) -> Error {
-    Error::System {
-        operation,
-        object: object.to_owned(),
-        cause,
-        remedy,
     }
 }

@@ -4,9 +4,10 @@ use net_backend_core::{Event, Interest, LinkState, Result, Source};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, recv, socket_with};
 
-use super::interface::{Interfaces, failed};
+use super::interface::Interfaces;
 use super::request;
 use super::route::{Notice, notice};
+use crate::sys::failed;
 
 /// What happens to one interface, as the routing socket tells it to everybody (route(4)).
 #[derive(Debug)]

@@ -6,11 +6,12 @@ use rustix::fs::{Mode, OFlags, fcntl_getfl, fcntl_setfl, open as open_file};
 use rustix::io::Errno;
 
 use super::device::Device;
-use super::interface::{Interfaces, failed};
+use super::interface::Interfaces;
 use super::link::Link;
 use super::name::{can_be_made, driver_of_pattern};
 use super::{capability, request};
 use crate::config::{TapConfig, TapTarget};
+use crate::sys::failed;
 use crate::sys::inherited;
 
 /// A tap that was found or made.

@@ -7,12 +7,12 @@ use net_backend_core::{
 };
 use rustix::io::fcntl_dupfd_cloexec;
 
-use super::interface::{Interface, failed};
+use super::interface::Interface;
 use super::link::Link;
 use super::{Queue, offload, open, receive_failure, request};
 use crate::config::TapConfig;
 use crate::receive::STAGING;
-use crate::sys::{FrameIo, ReceiveFailure};
+use crate::sys::{FrameIo, ReceiveFailure, failed};
 
 /// An open tap with all its queues.
 #[derive(Debug)]

@@ -5,6 +5,7 @@ use net_backend_core::{Error, MacAddr, Mtu, Result};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 
 use super::{netlink, request};
+use crate::sys::failed;
 use crate::sys::interface_request::InterfaceRequest;
 
 /// A network interface, named to the kernel through any socket.
@@ -114,18 +115,3 @@ const _: () = {
     assert!(UP as libc::c_int == libc::IFF_UP);
     assert!(RUNNING as libc::c_int == libc::IFF_RUNNING);
 };
-
-/// A system error about `object`.
-pub(super) fn failed(
-    operation: &'static str,
-    object: &str,
-    cause: io::Error,
-    remedy: Option<&'static str>,
-) -> Error {
-    Error::System {
-        operation,
-        object: object.to_owned(),
-        cause,
-        remedy,
-    }
-}

@@ -6,8 +6,9 @@ use rustix::io::Errno;
 use rustix::net::netlink::SocketAddrNetlink;
 use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, bind, recv, socket_with};
 
-use super::interface::{Interface, failed};
+use super::interface::Interface;
 use super::netlink;
+use crate::sys::failed;
 
 /// What happens to one interface, as the kernel tells it to everybody (rtnetlink(7)).
 #[derive(Debug)]

@@ -6,10 +6,11 @@ use rustix::fs::{FileType, Mode, OFlags, fcntl_getfl, fcntl_setfl, open as open_
 use rustix::io::Errno;
 
 use super::device::{AttachedQueue, Device};
-use super::interface::{Interface, failed};
+use super::interface::Interface;
 use super::link::Link;
 use super::{offload, request};
 use crate::config::{TapConfig, TapTarget};
+use crate::sys::failed;
 use crate::sys::inherited;
 
 /// More frames than any queue holds ([`LONGEST_QUEUE`](crate::config::LONGEST_QUEUE)), so that emptying one comes to an
