@@ -1,0 +1,1 @@
+//! What hardware does for a NIC, in software: checksums, segmentation, coalescing.

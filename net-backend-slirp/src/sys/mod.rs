@@ -1,0 +1,1 @@
+//! libslirp and the operating system.
