@@ -56,7 +56,17 @@ impl<'r> Bench<'r> {
             let message = format!("{asked} queue pairs asked for, {made} made");
             return Err(Failure::new(message));
         }
-        Ok(())
+        self.introduce()
+    }
+
+    /// Tells the far end where answers go, if it answers.
+    fn introduce(&mut self) -> Result<(), Failure> {
+        let Path::Ping(ping) = self.traits.path else {
+            return Ok(());
+        };
+        let mut frame = Frame::plain(0, 14);
+        frame.bytes = ping.introduction();
+        self.send(0, &frame)
     }
 
     /// One pair, no header, no offloads.
@@ -66,7 +76,7 @@ impl<'r> Bench<'r> {
 
     pub(super) fn frame(&mut self, length: usize) -> Frame {
         self.number += 1;
-        Frame::plain(self.number, length)
+        Frame::on(self.traits.path, self.number, length)
     }
 
     /// The number for a frame that is not made here.
@@ -113,7 +123,7 @@ impl<'r> Bench<'r> {
         queue: u16,
         timeout: Duration,
     ) -> Result<Option<Seen>, Failure> {
-        if self.traits.path == Path::Echo {
+        if self.traits.path.comes_back() {
             let received = self.receive_within(queue, timeout)?;
             return Ok(received.map(|(header, bytes)| Seen {
                 queue: Some(queue),
@@ -144,7 +154,7 @@ impl<'r> Bench<'r> {
 
     /// Sends from the far end once; whether the frame was taken.
     pub(super) fn try_inject(&mut self, queue: u16, frame: &Frame) -> Result<bool, Failure> {
-        if self.traits.path == Path::Echo {
+        if self.traits.path.comes_back() {
             return match self.try_send(queue, frame)? {
                 Sent::Queued => Ok(true),
                 Sent::Busy { .. } => Ok(false),

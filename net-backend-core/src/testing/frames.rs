@@ -1,8 +1,9 @@
 //! Frames that the suite knows again: they have an EtherType and a source address of their own, a number, and
 //! bytes that follow from the number.
 
-use super::Failure;
 use super::failure::ensure;
+use super::segments::sum;
+use super::{Failure, Path, ping};
 use crate::{HeaderLength, VirtioNetHeader};
 
 /// What every source address of the suite begins with; the number of the frame follows.
@@ -17,7 +18,10 @@ const ETHERNET: usize = 14;
 pub(super) struct Frame {
     pub(super) number: u32,
     pub(super) header: VirtioNetHeader,
+    /// As it is sent.
     pub(super) bytes: Vec<u8>,
+    /// What arrives instead of it, where that is something else.
+    pub(super) answer: Option<Vec<u8>>,
 }
 
 impl Frame {
@@ -29,6 +33,23 @@ impl Frame {
             number,
             header: VirtioNetHeader::default(),
             bytes,
+            answer: None,
+        }
+    }
+
+    /// A frame of `length` bytes that passes on such a path.
+    pub(super) fn on(path: Path, number: u32, length: usize) -> Self {
+        let plain = Self::plain(number, length);
+        let Path::Ping(ping) = path else {
+            return plain;
+        };
+        match ping.frames(number, length) {
+            None => plain,
+            Some((bytes, answer)) => Self {
+                bytes,
+                answer: Some(answer),
+                ..plain
+            },
         }
     }
 
@@ -40,7 +61,7 @@ impl Frame {
         bytes
     }
 
-    /// Complains unless `bytes` are this frame.
+    /// Complains unless `bytes` are this frame as it arrives.
     pub(super) fn check(&self, bytes: &[u8]) -> Result<(), Failure> {
         let (number, length) = (self.number, self.bytes.len());
         let other = number_of(bytes);
@@ -54,12 +75,29 @@ impl Frame {
             "frame {number} has {} bytes instead of {length}",
             bytes.len()
         );
-        let wrong = bytes.iter().zip(&self.bytes).position(|(a, b)| a != b);
+        let wrong = self.difference(bytes);
         ensure!(
             wrong.is_none(),
             "frame {number} of {length} bytes differs at byte {wrong:?}"
         );
         Ok(())
+    }
+
+    /// Whether what arrives begins like this.
+    pub(super) fn begins_with(&self, stored: &[u8]) -> bool {
+        stored.len() <= self.bytes.len() && self.difference(stored).is_none()
+    }
+
+    /// The first byte in which the beginning of what arrived is wrong.
+    fn difference(&self, stored: &[u8]) -> Option<usize> {
+        let expected = self.answer.as_ref().unwrap_or(&self.bytes);
+        let mut pairs = stored.iter().zip(expected).enumerate();
+        let is_free = |at: &usize| ping::FREE.iter().any(|free| free.contains(at));
+        let is_answer = self.answer.is_some();
+        let wrong = pairs.find(|(at, (a, b))| a != b && !(is_answer && is_free(at)));
+        let header = stored.get(14..34).filter(|_| is_answer);
+        let checksum = header.filter(|header| sum(header) != 0xffff).map(|_| 24);
+        wrong.map(|(at, _)| at).or(checksum)
     }
 }
 
@@ -71,8 +109,12 @@ pub(super) fn ethernet(number: u32, kind: [u8; 2]) -> Vec<u8> {
     vec![0xff, 0xff, 0xff, 0xff, 0xff, 0xff, p, q, r, a, b, c, s, t]
 }
 
-/// The number of a frame of the suite; `None` for any other frame.
+/// The number of a frame of the suite as it arrives; `None` for any other frame.
 pub(super) fn number_of(bytes: &[u8]) -> Option<u32> {
+    number_in_source(bytes).or_else(|| ping::number_of(bytes))
+}
+
+fn number_in_source(bytes: &[u8]) -> Option<u32> {
     let (_, rest) = bytes.split_first_chunk::<6>()?;
     let (prefix, rest) = rest.split_first_chunk::<3>()?;
     let ([a, b, c], rest) = rest.split_first_chunk::<3>()?;

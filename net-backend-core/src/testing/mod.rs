@@ -52,6 +52,7 @@ mod cases;
 mod failure;
 mod frames;
 mod peer;
+mod ping;
 mod random;
 mod rig;
 mod runner;
@@ -60,6 +61,7 @@ mod sys;
 
 pub use failure::Failure;
 pub use peer::{BackendPeer, NoPeer};
+pub use ping::{Ping, Station};
 pub use rig::{Opened, Path, Peer, Rig, RigTraits, Seen};
 pub use runner::main;
 pub use sys::{Edge, closes_on_exec, ready};

@@ -9,8 +9,8 @@ use crate::{
     VirtioNetHeader,
 };
 
-/// A far end that does nothing, for rigs whose path is [`Echo`](super::Path::Echo) or
-/// [`Nowhere`](super::Path::Nowhere).
+/// A far end that does nothing, for rigs whose path is [`Echo`](super::Path::Echo),
+/// [`Ping`](super::Path::Ping) or [`Nowhere`](super::Path::Nowhere).
 #[derive(Clone, Copy, Debug)]
 pub struct NoPeer;
 

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::Failure;
+use super::{Failure, Ping};
 use crate::{Driver, Features, NetBackend, VirtioNetHeader};
 
 /// A way to open one kind of backend with something at its far end.
@@ -97,8 +97,18 @@ pub enum Path {
     Nowhere,
     /// They come back on the queue pair that sent them. The peer is not asked for anything.
     Echo,
+    /// They are pings, and their answers come back on the queue pair that sent them: for far ends that understand only
+    /// IP. The peer is not asked for anything, and sees no offload.
+    Ping(Ping),
     /// They arrive unchanged at the peer, and the peer's here.
     Wire,
+}
+
+impl Path {
+    /// Whether what is sent on a queue pair is received there again.
+    pub(super) fn comes_back(self) -> bool {
+        matches!(self, Self::Echo | Self::Ping(_))
+    }
 }
 
 /// The far end of a backend.

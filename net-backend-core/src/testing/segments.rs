@@ -73,6 +73,7 @@ impl Kind {
             number,
             header,
             bytes,
+            answer: None,
         }
     }
 
@@ -160,7 +161,7 @@ fn ipv6(protocol: u8, length: u16) -> Vec<u8> {
 }
 
 /// The sum of the Internet checksum (RFC 1071), not complemented.
-fn sum(bytes: &[u8]) -> u16 {
+pub(super) fn sum(bytes: &[u8]) -> u16 {
     let words = bytes.chunks(2).map(|pair| match pair {
         [high, low] => u32::from(u16::from_be_bytes([*high, *low])),
         [high] => u32::from(*high) << 8,

@@ -140,8 +140,9 @@ fn from_another_thread(bench: &mut Bench<'_>) -> Result<(), Failure> {
     bench.plain()?;
     let counters = bench.pair(0)?.tx.counters();
     let reader = counters.clone();
+    let attempts = counted(&counters.snapshot()) + 2000;
     std::thread::scope(|scope| {
-        let reader = scope.spawn(move || grow_to(&reader, 2000));
+        let reader = scope.spawn(move || grow_to(&reader, attempts));
         for _ in 0..2000 {
             let frame = bench.frame(60);
             let _any = bench.try_send(0, &frame)?;
@@ -162,7 +163,7 @@ fn grow_to(counters: &Counters, attempts: u64) -> Result<CounterSnapshot, Failur
         let now = counters.snapshot();
         let grows = now.frames >= last.frames && now.bytes >= last.bytes && now.busy >= last.busy;
         ensure!(grows, "numbers shrank from {last:?} to {now:?}");
-        let sum = now.frames + now.busy + now.dropped_in_all();
+        let sum = counted(&now);
         ensure!(sum <= attempts, "{attempts} attempts, counted {now:?}");
         // The bytes are counted last, and may be missing in this very snapshot.
         if sum == attempts {
@@ -175,4 +176,8 @@ fn grow_to(counters: &Counters, attempts: u64) -> Result<CounterSnapshot, Failur
         last = now;
         std::thread::yield_now();
     }
+}
+
+fn counted(numbers: &CounterSnapshot) -> u64 {
+    numbers.frames + numbers.busy + numbers.dropped_in_all()
 }

@@ -4,12 +4,12 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use super::{Bench, Case};
+use crate::testing::Failure;
 use crate::testing::bench::PATIENCE;
 use crate::testing::failure::ensure;
 use crate::testing::frames::{Frame, number_of};
 use crate::testing::random::{self, Random};
 use crate::testing::sys::ready;
-use crate::testing::{Failure, Path};
 use crate::{Activation, DropReason, Features, HeaderLength, RxSlice, Sent, TxSlice};
 
 pub(super) const CASES: &[Case] = &[Case::delivering("model/random-operations", run)];
@@ -79,7 +79,7 @@ fn length(bench: &Bench<'_>, random: &mut Random) -> usize {
 }
 
 fn send(bench: &mut Bench<'_>, model: &mut Model, random: &mut Random) -> Result<(), Failure> {
-    let is_echo = bench.traits.path == Path::Echo;
+    let is_echo = bench.traits.path.comes_back();
     let waiting = match is_echo {
         true => &mut model.inbound,
         false => &mut model.outbound,
@@ -201,7 +201,7 @@ fn receive_cut(
     );
     let stored = room.get(bench.header.bytes()..).unwrap_or_default();
     ensure!(
-        frame.bytes.starts_with(stored),
+        frame.begins_with(stored),
         "frame {} is wrong in its first {} bytes",
         frame.number,
         stored.len()

@@ -66,7 +66,7 @@ fn short_buffer(bench: &mut Bench<'_>) -> Result<(), Failure> {
 fn expect_beginning(frame: &Frame, header: HeaderLength, stored: &[u8]) -> Result<(), Failure> {
     let stored = stored.get(header.bytes()..).unwrap_or_default();
     ensure!(
-        frame.bytes.starts_with(stored),
+        frame.begins_with(stored),
         "the beginning of a frame that was cut to {} bytes is wrong",
         stored.len()
     );

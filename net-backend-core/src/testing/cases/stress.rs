@@ -29,6 +29,7 @@ fn is_wire(traits: &crate::testing::RigTraits) -> bool {
 
 /// What both threads see.
 struct Progress {
+    path: Path,
     frames: usize,
     window: usize,
     sent: AtomicUsize,
@@ -41,6 +42,7 @@ impl Progress {
     fn new(bench: &Bench<'_>) -> Self {
         let frames = random::number("NET_BACKEND_FRAMES").and_then(|it| usize::try_from(it).ok());
         Self {
+            path: bench.traits.path,
             frames: frames.unwrap_or(20_000).min(0x00ff_ffff),
             window: bench.traits.window.max(1),
             sent: AtomicUsize::new(0),
@@ -94,18 +96,19 @@ impl Progress {
             return Ok(false);
         }
         let index = self.arrived.load(Ordering::Relaxed);
-        frame(index).check(bytes)?;
+        self.frame(index).check(bytes)?;
         self.arrived.store(index + 1, Ordering::Release);
         Ok(index + 1 == self.frames)
+    }
+
+    fn frame(&self, index: usize) -> Frame {
+        let number = u32::try_from(index).unwrap_or(u32::MAX);
+        Frame::on(self.path, number, 60 + index % 70)
     }
 
     fn is_stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
     }
-}
-
-fn frame(index: usize) -> Frame {
-    Frame::plain(u32::try_from(index).unwrap_or(u32::MAX), 60 + index % 70)
 }
 
 /// A wait of either kind.
@@ -140,7 +143,7 @@ fn receive(bench: &mut Bench<'_>, is_edge: bool) -> Result<(), Failure> {
     let room = Waiting::new(tx.source(), is_edge)?;
     let progress = Progress::new(bench);
     let consume = || consume(&mut *rx, &waiting, &progress);
-    if bench.traits.path == Path::Echo {
+    if bench.traits.path.comes_back() {
         return progress.run(|| produce(&mut *tx, &room, &progress), consume);
     }
     let peer = &mut *bench.peer;
@@ -161,7 +164,7 @@ fn transmit(bench: &mut Bench<'_>, is_edge: bool) -> Result<(), Failure> {
 fn produce(tx: &mut dyn TxQueue, room: &Waiting, progress: &Progress) -> Result<(), Failure> {
     let mut random = Random::new(random::seed());
     for index in 0..progress.frames {
-        let frame = frame(index);
+        let frame = progress.frame(index);
         loop {
             if !progress.has_turn() {
                 return Ok(());
@@ -202,7 +205,7 @@ fn produce_by_peer(peer: &mut dyn Peer, progress: &Progress) -> Result<(), Failu
     let mut random = Random::new(random::seed());
     let header = VirtioNetHeader::default();
     for index in 0..progress.frames {
-        let frame = frame(index);
+        let frame = progress.frame(index);
         let deadline = Instant::now() + PATIENCE;
         loop {
             if !progress.has_turn() {
