@@ -38,6 +38,7 @@ mod mac;
 pub mod memory;
 mod mtu;
 mod nic;
+pub mod offload;
 mod port_forwarding;
 mod queue;
 mod registry;

@@ -1,0 +1,189 @@
+use std::ops::Range;
+
+use super::bytes::{be16, chunk, put};
+use super::headers::{NETWORK, extension};
+use super::segment::{be_bytes, put_ipv4_checksum};
+use super::{Headers, Malformed};
+
+/// Cuts an IP packet into fragments of at most `mtu` bytes, IP header included (RFC 791, 3.2; RFC 8200, 4.5). Each
+/// goes to `sink` as a frame, in order; a packet that is no longer than `mtu` goes there as it is.
+///
+/// Checksums have to be complete: only the whole packet can complete them. The don't-fragment bit is ignored and kept; see
+/// [`Headers::dont_fragment`]. IPv4 packets keep their identification, and a fragment is cut further. IPv6
+/// fragments carry `identification`, which has to differ between packets of the same addresses that may be
+/// on their way at the same time.
+///
+/// `scratch` is where fragments are built: it grows to the largest, and no allocation is needed once it has.
+///
+/// # Errors
+///
+/// When the frame is no IP, is an IPv6 fragment already, or its headers leave no room for payload in `mtu` bytes. Nothing went to
+/// `sink`.
+pub fn fragment(
+    frame: &[u8],
+    mtu: usize,
+    identification: u32,
+    scratch: &mut Vec<u8>,
+    sink: &mut impl FnMut(&[u8]),
+) -> Result<(), Malformed> {
+    let headers = Headers::parse(frame).ok_or(Malformed)?;
+    if headers.end - NETWORK <= mtu {
+        sink(frame);
+        return Ok(());
+    }
+    let cutter = Cutter::new(frame, &headers, mtu, identification).ok_or(Malformed)?;
+    let largest = cutter.head + cutter.added + cutter.step;
+    if scratch.len() < largest {
+        scratch.resize(largest, 0);
+    }
+    let mut start = cutter.head;
+    while start < headers.end {
+        let end = headers.end.min(start + cutter.step);
+        let length = cutter.cut(start..end, scratch).ok_or(Malformed)?;
+        sink(scratch.get(..length).ok_or(Malformed)?);
+        start = end;
+    }
+    Ok(())
+}
+
+/// "More fragments" in an IPv4 header.
+const MORE: u16 = 0x2000;
+
+struct Cutter<'a> {
+    frame: &'a [u8],
+    version: u8,
+    /// End of the headers that every fragment has.
+    head: usize,
+    /// Length of the fragment header behind them.
+    added: usize,
+    /// Where the type of the header behind them stands.
+    next: usize,
+    /// Payload bytes in each fragment but the last.
+    step: usize,
+    end: usize,
+    identification: u32,
+}
+
+impl<'a> Cutter<'a> {
+    fn new(frame: &'a [u8], headers: &Headers, mtu: usize, identification: u32) -> Option<Self> {
+        let version = headers.version();
+        let (head, next, added) = match version {
+            4 => (headers.transport, 0, 0),
+            _ if headers.is_fragment => return None,
+            _ => {
+                let (head, next) = per_fragment_headers(frame, headers)?;
+                (head, next, 8)
+            }
+        };
+        let step = (NETWORK + mtu).checked_sub(head + added)? & !7;
+        // The offset has 13 bits. An IPv4 fragment may claim to reach further than that.
+        let before = match version {
+            4 => usize::from(be16(frame, NETWORK + 6)? & 0x1fff),
+            _ => 0,
+        };
+        if before + (headers.end - head) / 8 > 0x1fff {
+            return None;
+        }
+        (step > 0).then_some(Self {
+            frame,
+            version,
+            head,
+            added,
+            next,
+            step,
+            end: headers.end,
+            identification,
+        })
+    }
+
+    /// Builds the fragment with that part of the frame at the beginning of `into`; returns its length.
+    fn cut(&self, part: Range<usize>, into: &mut [u8]) -> Option<usize> {
+        let head = self.head + self.added;
+        let end = head + part.len();
+        into.get_mut(..self.head)?
+            .copy_from_slice(self.frame.get(..self.head)?);
+        into.get_mut(head..end)?
+            .copy_from_slice(self.frame.get(part.clone())?);
+        match self.version {
+            4 => self.put_ipv4(into, part, end)?,
+            _ => self.put_ipv6(into, part, end)?,
+        }
+        Some(end)
+    }
+
+    fn put_ipv4(&self, into: &mut [u8], part: Range<usize>, end: usize) -> Option<()> {
+        let field = be16(self.frame, NETWORK + 6)?;
+        let units = u16::try_from((part.start - self.head) / 8).ok()?;
+        let offset = (field & 0x1fff) + units;
+        let more = if part.end < self.end {
+            MORE
+        } else {
+            field & MORE
+        };
+        put(into, NETWORK + 2, be_bytes(end - NETWORK)?)?;
+        put(
+            into,
+            NETWORK + 6,
+            (field & 0xc000 | more | offset).to_be_bytes(),
+        )?;
+        let header = into.get_mut(NETWORK..self.head)?;
+        if part.start > self.head {
+            drop_first_only_options(header.get_mut(20..)?);
+        }
+        put_ipv4_checksum(header)
+    }
+
+    fn put_ipv6(&self, into: &mut [u8], part: Range<usize>, end: usize) -> Option<()> {
+        let offset = u16::try_from(part.start - self.head).ok()?;
+        let more = u16::from(part.end < self.end);
+        let [o0, o1] = (offset | more).to_be_bytes();
+        let [i0, i1, i2, i3] = self.identification.to_be_bytes();
+        let [next] = chunk(self.frame, self.next)?;
+        put(into, NETWORK + 4, be_bytes(end - NETWORK - 40)?)?;
+        put(into, self.next, [extension::FRAGMENT])?;
+        put(into, self.head, [next, 0, o0, o1, i0, i1, i2, i3])
+    }
+}
+
+/// Where the headers end that every fragment of an IPv6 packet has, which are those up to a routing header, or
+/// else a hop-by-hop header (RFC 8200, 4.5), and where the type of the next header stands.
+fn per_fragment_headers(frame: &[u8], headers: &Headers) -> Option<(usize, usize)> {
+    let mut at = NETWORK + 40;
+    let mut next = NETWORK + 6;
+    let mut found = (at, next);
+    while at < headers.transport {
+        let [kind] = chunk(frame, next)?;
+        let [_, units] = chunk(frame, at)?;
+        next = at;
+        at += 8 + 8 * usize::from(units);
+        if kind != extension::DESTINATION {
+            found = (at, next);
+        }
+    }
+    Some(found)
+}
+
+/// Overwrites the IPv4 options that only the first fragment has with "no operation" (RFC 791, 3.1).
+fn drop_first_only_options(options: &mut [u8]) {
+    const END: u8 = 0;
+    const NO_OPERATION: u8 = 1;
+    const COPIED: u8 = 0x80;
+    let mut rest = options;
+    while let Some((&mut kind, _)) = rest.split_first_mut() {
+        let length = match kind {
+            END => return,
+            NO_OPERATION => 1,
+            _ => rest.get(1).map_or(0, |length| usize::from(*length)),
+        };
+        if length == 0 {
+            return;
+        }
+        let Some((option, behind)) = std::mem::take(&mut rest).split_at_mut_checked(length) else {
+            return;
+        };
+        if kind & COPIED == 0 {
+            option.fill(NO_OPERATION);
+        }
+        rest = behind;
+    }
+}

@@ -1,0 +1,206 @@
+use std::ops::Range;
+
+use super::bytes::{be16, be32, put};
+use super::checksum::{self, Sum};
+use super::headers::NETWORK;
+use super::{Headers, Malformed, Protocol, TcpFlags};
+use crate::{HeaderFlags, Segmentation, VirtioNetHeader};
+
+/// What the checksum fields of the frames that [`segment()`] makes hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum Checksum {
+    /// The whole checksum; the header asks for nothing.
+    #[default]
+    Complete,
+    /// The sum of the pseudo-header; the header asks for the rest ([`HeaderFlags::NEEDS_CSUM`]).
+    Partial,
+}
+
+/// Cuts a super-frame of TCP or UDP (`TSO4`, `TSO6`, `USO`) into frames with at most `size` bytes of payload, each
+/// of which goes to `sink` with its virtio-net header, in order.
+///
+/// With a `size` of `header.segment_size` nothing of them remains to be cut. With a larger one each is a
+/// super-frame of as many whole segments as fit, for a consumer with a limit; with a smaller one segments are smaller than asked for.
+/// `scratch` is where they are built: it grows to the largest, and no allocation is needed once it has.
+///
+/// As Linux does, the identification of IPv4 counts segments, FIN and PSH stay with the last frame, CWR with the
+/// first, and all else is in every frame: options, and URG with its pointer, as it was.
+///
+/// Checksums are computed from the payload, whatever the super-frame asked for. Only when it came with a complete
+/// checksum, and that is wrong, the frames have wrong (complete) checksums too.
+///
+/// # Errors
+///
+/// When `header` is none of a TCP or UDP super-frame, or does not fit the frame, or for a `size` of 0. Nothing went to `sink`.
+pub fn segment(
+    frame: &[u8],
+    header: &VirtioNetHeader,
+    size: usize,
+    checksum: Checksum,
+    scratch: &mut Vec<u8>,
+    sink: &mut impl FnMut(&[u8], &VirtioNetHeader),
+) -> Result<(), Malformed> {
+    let cutter = Cutter::new(frame, header, size, checksum).ok_or(Malformed)?;
+    let largest = cutter.headers.payload + cutter.step.min(cutter.headers.payload_length());
+    if scratch.len() < largest {
+        scratch.resize(largest, 0);
+    }
+    let mut start = cutter.headers.payload;
+    loop {
+        let end = cutter.headers.end.min(start + cutter.step);
+        let (length, header) = cutter.cut(start..end, scratch).ok_or(Malformed)?;
+        sink(scratch.get(..length).ok_or(Malformed)?, &header);
+        start = end;
+        if start >= cutter.headers.end {
+            return Ok(());
+        }
+    }
+}
+
+/// How many frames [`segment()`] makes of a super-frame with that payload when it cuts it at `size` bytes; 1 when
+/// there is nothing to cut.
+pub fn segments(headers: &Headers, header: &VirtioNetHeader, size: usize) -> usize {
+    match step(header, size) {
+        Some(step) => headers.payload_length().div_ceil(step).max(1),
+        None => 1,
+    }
+}
+
+/// Payload bytes in each frame: whole segments.
+fn step(header: &VirtioNetHeader, size: usize) -> Option<usize> {
+    let segment = usize::from(header.segment_size);
+    match size.checked_div(segment)? {
+        0 => (size > 0).then_some(size),
+        count => Some(count * segment),
+    }
+}
+
+struct Cutter<'a> {
+    frame: &'a [u8],
+    header: &'a VirtioNetHeader,
+    headers: Headers,
+    checksum: Checksum,
+    /// Payload bytes in each frame but the last.
+    step: usize,
+    /// The checksum was complete and wrong.
+    is_spoilt: bool,
+}
+
+impl<'a> Cutter<'a> {
+    fn new(
+        frame: &'a [u8],
+        header: &'a VirtioNetHeader,
+        size: usize,
+        checksum: Checksum,
+    ) -> Option<Self> {
+        let headers = Headers::parse(frame)?;
+        let fits = match header.segmentation {
+            Segmentation::Tcp4 => headers.protocol == Protocol::Tcp && headers.version() == 4,
+            Segmentation::Tcp6 => headers.protocol == Protocol::Tcp && headers.version() == 6,
+            Segmentation::Udp => headers.protocol == Protocol::Udp,
+            Segmentation::None | Segmentation::UdpFragments => false,
+        };
+        if !fits || headers.is_fragment || !checksum::is_plain(&headers) {
+            return None;
+        }
+        let is_spoilt =
+            !header.flags.contains(HeaderFlags::NEEDS_CSUM) && !checksum::is_valid(frame, &headers);
+        Some(Self {
+            frame,
+            header,
+            headers,
+            checksum: if is_spoilt {
+                Checksum::Complete
+            } else {
+                checksum
+            },
+            step: step(header, size)?,
+            is_spoilt,
+        })
+    }
+
+    /// Builds the frame with that part of the payload at the beginning of `into`; returns its length and header.
+    fn cut(&self, payload: Range<usize>, into: &mut [u8]) -> Option<(usize, VirtioNetHeader)> {
+        let before = payload.start - self.headers.payload;
+        let end = self.headers.payload + payload.len();
+        let (head, body) = into
+            .get_mut(..end)?
+            .split_at_mut_checked(self.headers.payload)?;
+        head.copy_from_slice(self.frame.get(..self.headers.payload)?);
+        body.copy_from_slice(self.frame.get(payload.clone())?);
+        self.put_network(head, before, end)?;
+        match self.headers.protocol {
+            Protocol::Tcp => self.put_tcp(head, before, payload.end)?,
+            _ => put(
+                head,
+                self.headers.transport + 4,
+                be_bytes(end - self.headers.transport)?,
+            )?,
+        }
+        let mut header = self.put_checksum(into.get_mut(..end)?)?;
+        if payload.len() > usize::from(self.header.segment_size) {
+            header.segmentation = self.header.segmentation;
+            header.ecn = self.header.ecn && before == 0;
+            header.segment_size = self.header.segment_size;
+            header.header_length = u16::try_from(self.headers.payload).ok()?;
+        }
+        Some((end, header))
+    }
+
+    /// Length and identification in the IP header, for a frame that ends at `end`, `before` bytes into the payload.
+    fn put_network(&self, head: &mut [u8], before: usize, end: usize) -> Option<()> {
+        if self.headers.version() == 6 {
+            return put(head, NETWORK + 4, be_bytes(end - NETWORK - 40)?);
+        }
+        let segments = before / self.step.min(usize::from(self.header.segment_size));
+        let identification = be16(head, NETWORK + 4)?.wrapping_add(u16::try_from(segments).ok()?);
+        put(head, NETWORK + 2, be_bytes(end - NETWORK)?)?;
+        put(head, NETWORK + 4, identification.to_be_bytes())?;
+        put_ipv4_checksum(head.get_mut(NETWORK..self.headers.transport)?)
+    }
+
+    /// Sequence number and flags, for payload that ends at `end` of the super-frame.
+    fn put_tcp(&self, head: &mut [u8], before: usize, end: usize) -> Option<()> {
+        let transport = self.headers.transport;
+        let sequence = be32(head, transport + 4)?.wrapping_add(u32::try_from(before).ok()?);
+        let mut flags = self.headers.flags;
+        if end < self.headers.end {
+            flags -= TcpFlags::FIN | TcpFlags::PSH;
+        }
+        if before > 0 {
+            flags -= TcpFlags::CWR;
+        }
+        put(head, transport + 4, sequence.to_be_bytes())?;
+        put(head, transport + 13, [flags.bits()])
+    }
+
+    fn put_checksum(&self, frame: &mut [u8]) -> Option<VirtioNetHeader> {
+        let at = self.headers.transport + self.headers.checksum_offset()?;
+        let pseudo = checksum::pseudo(&self.headers, frame.len() - self.headers.transport);
+        if self.checksum == Checksum::Partial {
+            put(frame, at, pseudo.value().to_be_bytes())?;
+            return checksum::partial_header(&self.headers);
+        }
+        put(frame, at, [0; 2])?;
+        let sum = pseudo + Sum::of(frame.get(self.headers.transport..)?);
+        let mut checksum = sum.nonzero_checksum();
+        if self.is_spoilt {
+            // Neither 0, which UDP takes for "none", nor the same in one's complement.
+            checksum = checksum.checked_add(1).unwrap_or(1);
+        }
+        put(frame, at, checksum.to_be_bytes())?;
+        Some(VirtioNetHeader::default())
+    }
+}
+
+/// Computes the checksum of an IPv4 header, whose last byte is that of its last option.
+pub(super) fn put_ipv4_checksum(header: &mut [u8]) -> Option<()> {
+    put(header, 10, [0; 2])?;
+    let checksum = Sum::of(header).checksum();
+    put(header, 10, checksum.to_be_bytes())
+}
+
+/// A length as it is on the wire.
+pub(super) fn be_bytes(length: usize) -> Option<[u8; 2]> {
+    u16::try_from(length).ok().map(u16::to_be_bytes)
+}
