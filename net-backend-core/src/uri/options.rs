@@ -2,7 +2,7 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-use super::{ConfigError, ConfigProblem, Pair, Uri};
+use super::{ConfigError, ConfigProblem, Pair, Uri, parse};
 use crate::{MacAddr, Mtu};
 
 /// An option that a driver understands. The same table checks URIs and prints the help.
@@ -187,18 +187,24 @@ impl<'u> OptionValue<'u> {
 
     /// An error about this value; `complaint` continues the sentence that begins with key and value.
     pub fn error(&self, complaint: impl Display) -> ConfigError {
+        self.error_at(0, complaint)
+    }
+
+    /// The same, `offset` bytes into the decoded text: the position is that of the byte as it was written.
+    pub fn error_at(&self, offset: usize, complaint: impl Display) -> ConfigError {
         let Pair {
             key,
             value,
             value_position,
             ..
         } = self.pair;
-        let message = format!("{key}={value} {complaint}");
+        let text = &self.uri.text;
+        let written = text.get(*value_position..).unwrap_or_default();
         ConfigError::new(
             ConfigProblem::BadValue,
-            &self.uri.text,
-            *value_position,
-            message,
+            text,
+            value_position + parse::written_offset(written, offset),
+            format!("{key}={value} {complaint}"),
         )
     }
 }

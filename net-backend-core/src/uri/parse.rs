@@ -53,6 +53,23 @@ pub(super) fn escape(value: &str, into: &mut String) {
     }
 }
 
+/// Where the byte is written that `offset` bytes of the decoded value precede.
+pub(super) fn written_offset(value: &str, offset: usize) -> usize {
+    let mut at = 0;
+    for _ in 0..offset {
+        at += match value.as_bytes().get(at) {
+            Some(b'%') => 3,
+            Some(_) => 1,
+            None => 0,
+        };
+    }
+    let mut at = at.min(value.len());
+    while !value.is_char_boundary(at) {
+        at -= 1;
+    }
+    at
+}
+
 fn pairs(text: &str, options: &str, mut position: usize) -> Result<Vec<Pair>, ConfigError> {
     let mut pairs = Vec::new();
     for option in options.split('&') {
