@@ -4,3 +4,8 @@
 mod config;
 mod forward;
 mod sys;
+
+pub use config::{Ipv4Config, Ipv6Config, SlirpConfig, Threading};
+pub use forward::{
+    GuestForward, GuestForwardTarget, HostForward, HostForwardKey, HostSide, Transport,
+};
