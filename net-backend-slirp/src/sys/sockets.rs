@@ -1,0 +1,95 @@
+// UNSAFETY: libslirp's sockets are known by number only.
+#![expect(unsafe_code, reason = "borrows descriptors that libslirp owns")]
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+
+use rustix::net::{AddressFamily, SendFlags, SocketAddrAny, sockopt};
+use rustix::process::{Resource, getrlimit};
+
+use super::imp;
+
+/// Where a socket is bound or connected to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SocketAddress {
+    /// An Internet address.
+    Ip(SocketAddr),
+    /// A socket file, or no name at all.
+    Unix,
+}
+
+/// What a socket is bound to; `None` if it is no socket, or of another family. Does not block.
+pub(crate) fn local_address(socket: RawFd) -> Option<SocketAddress> {
+    socket_address(&rustix::net::getsockname(borrowed(socket)?).ok()?)
+}
+
+/// What a socket is connected to; `None` if it is not connected or no socket. Does not block.
+pub(crate) fn peer_address(socket: RawFd) -> Option<SocketAddress> {
+    socket_address(&rustix::net::getpeername(borrowed(socket)?).ok()??)
+}
+
+/// Whether connections are accepted from this socket (`SO_ACCEPTCONN`). Does not block.
+pub(crate) fn is_listener(socket: RawFd) -> bool {
+    borrowed(socket).is_some_and(|socket| sockopt::socket_acceptconn(socket).unwrap_or(false))
+}
+
+/// Changes how many connections may wait at a listener: listen(2) once more. Does not block.
+///
+/// # Errors
+///
+/// If it is no socket that can listen.
+pub(crate) fn set_backlog(socket: RawFd, backlog: i32) -> io::Result<()> {
+    Ok(rustix::net::listen(existing(socket)?, backlog)?)
+}
+
+/// Sends a datagram. Does not block, and raises no SIGPIPE.
+///
+/// # Errors
+///
+/// What sendto(2) says; `WouldBlock` if there is no room.
+pub(crate) fn send_to(socket: RawFd, payload: &[u8], to: SocketAddr) -> io::Result<usize> {
+    let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+    Ok(rustix::net::sendto(existing(socket)?, payload, flags, &to)?)
+}
+
+/// How many descriptors the process may have: the soft limit of `RLIMIT_NOFILE`.
+pub(crate) fn descriptor_limit() -> u64 {
+    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
+}
+
+/// The number that the next descriptor gets; `None` if there can be no more. Found by opening one.
+pub(crate) fn lowest_free_descriptor() -> Option<RawFd> {
+    let descriptor = imp::any_descriptor().ok()?;
+    Some(descriptor.as_raw_fd())
+}
+
+/// Makes a write to a connection that the peer closed an error and not a signal, where a socket can be told.
+pub(super) fn refuse_pipe_signals(socket: RawFd) {
+    if let Some(socket) = borrowed(socket) {
+        imp::refuse_pipe_signals(socket);
+    }
+}
+
+fn existing(socket: RawFd) -> io::Result<BorrowedFd<'static>> {
+    borrowed(socket).ok_or_else(|| rustix::io::Errno::BADF.into())
+}
+
+/// `None` for the numbers that no descriptor has.
+pub(super) fn borrowed(descriptor: RawFd) -> Option<BorrowedFd<'static>> {
+    if descriptor < 0 {
+        return None;
+    }
+    // SAFETY: the number is not -1. It is used for one system call, during which libslirp does not run, so that the
+    // socket it had registered is open; and a number that is not open is an error of that call.
+    Some(unsafe { BorrowedFd::borrow_raw(descriptor) })
+}
+
+fn socket_address(address: &SocketAddrAny) -> Option<SocketAddress> {
+    match address.address_family() {
+        AddressFamily::UNIX => Some(SocketAddress::Unix),
+        _ => SocketAddr::try_from(address.clone())
+            .ok()
+            .map(SocketAddress::Ip),
+    }
+}
