@@ -104,17 +104,20 @@ pub enum DropReason {
     Truncated,
     /// Refused by a filter or a rule.
     Policy,
+    /// For the guest, and it had not received what came before.
+    NoRoom,
 }
 
 impl DropReason {
     /// Every reason, in the order of [`CounterSnapshot::drops`](crate::CounterSnapshot::drops).
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::LinkDown,
         Self::Malformed,
         Self::TooLong,
         Self::NotNegotiated,
         Self::Truncated,
         Self::Policy,
+        Self::NoRoom,
     ];
 }
 

@@ -10,7 +10,7 @@ use std::fmt::Display;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 
-use net_backend_core::{ConfigError, MacAddr, Mtu, Uri};
+use net_backend_core::{ConfigError, ConfigProblem, MacAddr, Mtu, Uri};
 
 pub use self::networks::{Ipv4Config, Ipv6Config};
 pub(crate) use self::options::OPTIONS;
@@ -124,6 +124,18 @@ impl SlirpConfig {
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
         self.find_fault()
             .map_err(|fault| fault.within(&self.to_uri()))
+    }
+
+    /// Reads a rule that is added at run time, and checks it against the network.
+    pub(crate) fn host_forward(&self, rule: &str) -> Result<HostForward, ConfigError> {
+        let forward: HostForward = rule.parse()?;
+        match self.check_host_forward(&forward) {
+            Ok(()) => Ok(forward),
+            Err(complaint) => {
+                let message = format!("{rule} {complaint}");
+                Err(ConfigError::new(ConfigProblem::BadValue, rule, 0, message))
+            }
+        }
     }
 
     /// Where the host listens for this rule, and where in the guest it leads to, as libslirp takes them. An address

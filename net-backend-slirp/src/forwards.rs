@@ -1,0 +1,310 @@
+//! The rules in force: ports of the host that lead into the guest, and services of the host in the guest's network.
+
+use std::ffi::CString;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, ToSocketAddrs};
+use std::os::fd::RawFd;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileTypeExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use net_backend_core::{Error, Forwarding, Result};
+
+use crate::config::SlirpConfig;
+use crate::forward::{GuestForward, GuestForwardTarget, HostForward, HostSide, Transport};
+use crate::relay::Relay;
+use crate::stack::Stack;
+use crate::sys::sockets::SocketAddress;
+use crate::sys::{HostAddress, sockets};
+
+/// Connections that wait for libslirp to accept them; the system may have a lower limit. libslirp itself asks for 1.
+const BACKLOG: i32 = 4096;
+
+/// The rules in force.
+#[derive(Default)]
+pub(crate) struct Forwards {
+    bound: Vec<BoundForward>,
+    pub(crate) relays: Vec<Relay>,
+}
+
+/// A rule of the host side, and its sockets.
+pub(crate) struct BoundForward {
+    pub(crate) rule: HostForward,
+    ports: Vec<BoundPort>,
+}
+
+/// A listener of libslirp.
+struct BoundPort {
+    /// `None` if libslirp did not show it.
+    socket: Option<RawFd>,
+    host: HostPort,
+    guest: SocketAddr,
+}
+
+impl Drop for BoundPort {
+    /// libslirp leaves the file of a unix socket behind.
+    fn drop(&mut self) {
+        if let HostPort::Unix(path) = &self.host {
+            let _gone_already = std::fs::remove_file(path);
+        }
+    }
+}
+
+/// Where it listens.
+#[derive(Clone, Debug)]
+enum HostPort {
+    Socket(SocketAddr),
+    Unix(PathBuf),
+}
+
+impl HostPort {
+    fn address(&self) -> HostAddress<'_> {
+        match self {
+            Self::Socket(address) => HostAddress::Socket(*address),
+            Self::Unix(path) => HostAddress::Unix(path),
+        }
+    }
+
+    fn socket_address(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Socket(address) => Some(*address),
+            Self::Unix(_) => None,
+        }
+    }
+}
+
+impl BoundForward {
+    /// As the outside sees it.
+    pub(crate) fn forwarding(&self) -> Forwarding {
+        Forwarding::new(self.rule.to_string(), self.bound())
+    }
+
+    /// Where it listens: one address for each port, none for a unix socket.
+    pub(crate) fn bound(&self) -> Vec<SocketAddr> {
+        let addresses = self.ports.iter().map(|port| port.host.socket_address());
+        addresses.flatten().collect()
+    }
+
+    /// Where the guest's end is, if a connection that was accepted at `local` came in by this rule.
+    pub(crate) fn guest_of(&self, local: &SocketAddress) -> Option<SocketAddr> {
+        let is_it = |port: &&BoundPort| match (local, &port.host) {
+            (SocketAddress::Ip(local), HostPort::Socket(bound)) => {
+                local.port() == bound.port()
+                    && local.is_ipv4() == bound.is_ipv4()
+                    && (bound.ip().is_unspecified() || bound.ip() == local.ip())
+            }
+            (SocketAddress::Unix, HostPort::Unix(_)) => true,
+            _ => false,
+        };
+        self.ports.iter().find(is_it).map(|port| port.guest)
+    }
+}
+
+impl Forwards {
+    pub(crate) fn bound(&self) -> &[BoundForward] {
+        &self.bound
+    }
+}
+
+impl Stack {
+    /// Opens all ports of a rule, or none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::System`] that names the rule.
+    pub(crate) fn add_host_forward(
+        &mut self,
+        config: &SlirpConfig,
+        rule: &HostForward,
+    ) -> Result<Forwarding> {
+        let mut forward = BoundForward {
+            rule: rule.clone(),
+            ports: Vec::new(),
+        };
+        for (host, guest) in ports(config, rule) {
+            match self.bind(rule.protocol, host, guest) {
+                Ok(port) => forward.ports.push(port),
+                Err(cause) => {
+                    self.unbind(&forward);
+                    return Err(refused("hostfwd", rule.to_string(), cause));
+                }
+            }
+        }
+        let forwarding = forward.forwarding();
+        self.forwards.bound.push(forward);
+        Ok(forwarding)
+    }
+
+    /// Closes the ports of the first rule that `matches`; `false` when there is none.
+    pub(crate) fn remove_host_forward(&mut self, matches: impl Fn(&BoundForward) -> bool) -> bool {
+        let Some(index) = self.forwards.bound.iter().position(matches) else {
+            return false;
+        };
+        let forward = self.forwards.bound.remove(index);
+        self.unbind(&forward);
+        true
+    }
+
+    /// Closes all ports.
+    pub(crate) fn remove_host_forwards(&mut self) {
+        while self.remove_host_forward(|_| true) {}
+    }
+
+    /// Puts a service of the host into the guest's network.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::System`] that names the rule.
+    pub(crate) fn add_guest_forward(&mut self, rule: &GuestForward) -> Result<()> {
+        let added = match &rule.target {
+            GuestForwardTarget::Command(command) => c_string(command.as_bytes())
+                .and_then(|command| self.instance.add_command(server(rule), &command)),
+            GuestForwardTarget::Unix(path) => self.add_unix(rule, path),
+            GuestForwardTarget::Tcp(host, port) => self.add_relay(rule, host, *port),
+        };
+        added.map_err(|cause| refused("guestfwd", rule.to_string(), cause))
+    }
+
+    fn add_unix(&mut self, rule: &GuestForward, path: &Path) -> io::Result<()> {
+        let path = c_string(path.as_os_str().as_bytes())?;
+        self.instance.add_unix(server(rule), &path)
+    }
+
+    fn add_relay(&mut self, rule: &GuestForward, host: &str, port: u16) -> io::Result<()> {
+        let targets = (host, port).to_socket_addrs()?.collect();
+        let relay = Relay::new(targets, Arc::clone(self.poller()))?;
+        self.add_unix(rule, relay.path())?;
+        self.forwards.relays.push(relay);
+        Ok(())
+    }
+
+    fn bind(
+        &mut self,
+        protocol: Transport,
+        host: HostPort,
+        guest: SocketAddr,
+    ) -> io::Result<BoundPort> {
+        if let HostPort::Unix(path) = &host {
+            make_way(path)?;
+        }
+        let is_udp = protocol == Transport::Udp;
+        let v6_only = host.socket_address().is_some_and(|host| host.is_ipv6());
+        // What libslirp shows first from here on is the listener.
+        self.refresh();
+        self.hooks().sockets.watch_for_fresh();
+        let added = self
+            .instance
+            .add_host_forward(is_udp, &host.address(), guest, v6_only);
+        self.refresh();
+        let socket = self.hooks().sockets.take_fresh();
+        added?;
+        let mut port = BoundPort {
+            socket,
+            host,
+            guest,
+        };
+        self.equip(&mut port, is_udp)?;
+        Ok(port)
+    }
+
+    /// Gives a listener of libslirp what it lacks, and finds out the port that the system chose.
+    fn equip(&mut self, port: &mut BoundPort, is_udp: bool) -> io::Result<()> {
+        let Some(socket) = port.socket else {
+            return Ok(());
+        };
+        if let (HostPort::Socket(address), Some(SocketAddress::Ip(bound))) =
+            (&mut port.host, sockets::local_address(socket))
+        {
+            address.set_port(bound.port());
+        }
+        let hooks = self.hooks();
+        hooks.sockets.set_listener(socket);
+        if !is_udp {
+            return sockets::set_backlog(socket, BACKLOG);
+        }
+        if let Some(replies) = &mut hooks.output.replies {
+            let address = Some(port.guest.ip()).filter(|address| !address.is_unspecified());
+            replies.add(socket, address, port.guest.port());
+        }
+        Ok(())
+    }
+
+    fn unbind(&mut self, forward: &BoundForward) {
+        let is_udp = forward.rule.protocol == Transport::Udp;
+        for port in &forward.ports {
+            // It was added, so there is nothing that could be wrong.
+            let _removed = self
+                .instance
+                .remove_host_forward(is_udp, &port.host.address());
+            if let (Some(replies), Some(socket)) = (&mut self.hooks().output.replies, port.socket) {
+                replies.remove(socket);
+            }
+        }
+        self.refresh();
+    }
+
+    /// A round of wants, after which libslirp has shown all its sockets.
+    fn refresh(&mut self) {
+        self.mark_stale();
+        self.settle();
+    }
+}
+
+/// The single ports of a rule: where the host listens, and where in the guest each leads to.
+fn ports(config: &SlirpConfig, rule: &HostForward) -> impl Iterator<Item = (HostPort, SocketAddr)> {
+    let (host, guest) = config.addresses_of(rule);
+    let path = match &rule.host {
+        HostSide::Unix(path) => path.clone(),
+        HostSide::Ip { .. } => PathBuf::new(),
+    };
+    rule.ports().map(move |(host_port, guest_port)| {
+        let host = match host.zip(host_port) {
+            Some((address, port)) => HostPort::Socket(SocketAddr::new(address, port)),
+            None => HostPort::Unix(path.clone()),
+        };
+        (host, SocketAddr::new(guest, guest_port))
+    })
+}
+
+/// Where the guest finds the service; libslirp chooses the address when there is none.
+fn server(rule: &GuestForward) -> SocketAddrV4 {
+    SocketAddrV4::new(rule.server.unwrap_or(Ipv4Addr::UNSPECIFIED), rule.port)
+}
+
+/// Takes away a socket that somebody left behind, as QEMU does; anything else stays, and is in the way.
+fn make_way(path: &PathBuf) -> io::Result<()> {
+    match std::fs::symlink_metadata(path) {
+        Ok(there) if there.file_type().is_socket() => std::fs::remove_file(path),
+        Ok(_) => Err(io::Error::new(
+            io::ErrorKind::AlreadyExists,
+            "there is a file of that name, which is no socket",
+        )),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+fn c_string(text: &[u8]) -> io::Result<CString> {
+    CString::new(text).map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, "a zero byte in it"))
+}
+
+fn refused(operation: &'static str, rule: String, cause: io::Error) -> Error {
+    let remedy = match cause.kind() {
+        io::ErrorKind::AddrInUse => Some("choose another port, or 0 for any that is free"),
+        io::ErrorKind::PermissionDenied => {
+            Some("ports below 1024 need CAP_NET_BIND_SERVICE, or choose a higher one")
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            Some("give an address of this host, or none for all of them")
+        }
+        io::ErrorKind::AlreadyExists => Some("remove it, or choose another path"),
+        _ => None,
+    };
+    Error::System {
+        operation,
+        object: rule,
+        cause,
+        remedy,
+    }
+}

@@ -1,0 +1,232 @@
+//! Frames on their way to the guest: a bounded queue that is filled and emptied in bursts, so that a burst costs one
+//! lock on each side and one ring of the bell.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use net_backend_core::VirtioNetHeader;
+use net_backend_core::wake::Wake;
+
+use crate::sys::EventBell;
+
+/// Bytes from which on libslirp's sockets are left unread, until half of it was received.
+const ENOUGH: usize = 1 << 20;
+/// Bytes from which on frames are lost: answers to the guest's own frames come without being asked for.
+const MOST: usize = 4 << 20;
+/// What a frame costs beside its bytes, so that many small ones are bounded too.
+const OVERHEAD: usize = 256;
+
+/// The queue itself.
+pub(crate) struct Ring {
+    state: Mutex<State>,
+    /// Cost of the frames that were published and not yet received.
+    queued: AtomicUsize,
+    /// Frames that found no room and were not yet counted.
+    lost: AtomicU64,
+    /// For the receiver: there is a frame.
+    readable: Wake<EventBell>,
+    /// For the poll thread: there is room.
+    writable: Wake<EventBell>,
+}
+
+#[derive(Default)]
+struct State {
+    frames: VecDeque<Frame>,
+    /// Buffers of frames that were received, to be used again.
+    spare: Vec<Vec<u8>>,
+    /// Whether there is a receiver.
+    open: bool,
+}
+
+/// A frame for the guest.
+pub(crate) struct Frame {
+    pub(crate) header: VirtioNetHeader,
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl Frame {
+    fn cost(&self) -> usize {
+        self.bytes.len() + OVERHEAD
+    }
+}
+
+impl Ring {
+    /// An empty queue without receiver.
+    pub(crate) fn new() -> io::Result<Self> {
+        Ok(Self {
+            state: Mutex::default(),
+            queued: AtomicUsize::new(0),
+            lost: AtomicU64::new(0),
+            readable: Wake::new(EventBell::new()?),
+            writable: Wake::new(EventBell::new()?),
+        })
+    }
+
+    /// Rings when there is a frame.
+    pub(crate) fn readable(&self) -> &Wake<EventBell> {
+        &self.readable
+    }
+
+    /// Rings when there is room.
+    pub(crate) fn writable(&self) -> &Wake<EventBell> {
+        &self.writable
+    }
+
+    /// Whether so much is queued that libslirp's sockets should be left unread.
+    pub(crate) fn is_full(&self) -> bool {
+        self.queued.load(Ordering::Relaxed) >= ENOUGH
+    }
+
+    /// A receiver comes: from now on frames are kept.
+    pub(crate) fn open(&self) {
+        self.state().open = true;
+    }
+
+    /// The receiver went; what was queued is lost.
+    pub(crate) fn close(&self) {
+        let mut state = self.state();
+        state.open = false;
+        state.frames.clear();
+        self.queued.store(0, Ordering::Relaxed);
+        drop(state);
+        self.writable.notify();
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The end that is filled, under the lock of the network.
+pub(crate) struct Producer {
+    ring: Arc<Ring>,
+    pending: VecDeque<Frame>,
+    pending_cost: usize,
+    spare: Vec<Vec<u8>>,
+}
+
+impl Producer {
+    pub(crate) fn new(ring: Arc<Ring>) -> Self {
+        Self {
+            ring,
+            pending: VecDeque::new(),
+            pending_cost: 0,
+            spare: Vec::new(),
+        }
+    }
+
+    /// Whether libslirp's sockets should be left unread.
+    pub(crate) fn is_full(&self) -> bool {
+        self.queued() >= ENOUGH
+    }
+
+    /// Puts a frame into the burst; `fill` appends its bytes to an empty buffer and returns its header.
+    pub(crate) fn push(&mut self, fill: impl FnOnce(&mut Vec<u8>) -> VirtioNetHeader) {
+        if self.queued() >= MOST {
+            self.ring.lost.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        let mut bytes = self.spare.pop().unwrap_or_default();
+        bytes.clear();
+        let header = fill(&mut bytes);
+        let frame = Frame { header, bytes };
+        self.pending_cost += frame.cost();
+        self.pending.push_back(frame);
+    }
+
+    /// Shows the burst to the receiver.
+    pub(crate) fn publish(&mut self) {
+        if self.pending.is_empty() {
+            return;
+        }
+        let mut state = self.ring.state();
+        if self.spare.is_empty() {
+            std::mem::swap(&mut self.spare, &mut state.spare);
+        }
+        if state.open {
+            state.frames.append(&mut self.pending);
+            self.ring
+                .queued
+                .fetch_add(self.pending_cost, Ordering::Relaxed);
+        }
+        drop(state);
+        self.spare
+            .extend(self.pending.drain(..).map(|frame| frame.bytes));
+        self.pending_cost = 0;
+        self.ring.readable.notify();
+    }
+
+    fn queued(&self) -> usize {
+        self.pending_cost + self.ring.queued.load(Ordering::Relaxed)
+    }
+}
+
+/// The end that is emptied, by the receive half.
+pub(crate) struct Consumer {
+    ring: Arc<Ring>,
+    /// The burst that was taken last.
+    taken: VecDeque<Frame>,
+    used: Vec<Vec<u8>>,
+}
+
+impl Consumer {
+    pub(crate) fn new(ring: Arc<Ring>) -> Self {
+        ring.open();
+        Self {
+            ring,
+            taken: VecDeque::new(),
+            used: Vec::new(),
+        }
+    }
+
+    pub(crate) fn ring(&self) -> &Ring {
+        &self.ring
+    }
+
+    /// The next frame, which stays next.
+    #[inline]
+    pub(crate) fn front(&self) -> Option<&Frame> {
+        self.taken.front()
+    }
+
+    /// Takes the next burst once the last one was received; whether there is a frame.
+    pub(crate) fn refill(&mut self) -> bool {
+        if self.taken.is_empty() {
+            let mut state = self.ring.state();
+            std::mem::swap(&mut self.taken, &mut state.frames);
+            state.spare.append(&mut self.used);
+        }
+        !self.taken.is_empty()
+    }
+
+    /// Done with the next frame.
+    #[inline]
+    pub(crate) fn pop(&mut self) {
+        let Some(frame) = self.taken.pop_front() else {
+            return;
+        };
+        let cost = frame.cost();
+        self.used.push(frame.bytes);
+        let before = self.ring.queued.fetch_sub(cost, Ordering::Relaxed);
+        // Only the frame that makes the difference tells: a thread that waits for room began when all was full.
+        if before >= ENOUGH / 2 && before.saturating_sub(cost) < ENOUGH / 2 {
+            self.ring.writable.notify();
+        }
+    }
+
+    /// Frames that were lost since the last call.
+    pub(crate) fn lost(&self) -> u64 {
+        match self.ring.lost.load(Ordering::Relaxed) {
+            0 => 0,
+            _ => self.ring.lost.swap(0, Ordering::Relaxed),
+        }
+    }
+}
+
+impl Drop for Consumer {
+    fn drop(&mut self) {
+        self.ring.close();
+    }
+}

@@ -1,0 +1,294 @@
+//! A libslirp context and what surrounds it. Everything here runs under the lock of the network.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use net_backend_core::offload::{Headers, Protocol, TcpFlags, checksum};
+use net_backend_core::{DropReason, HeaderFlags, VirtioNetHeader};
+
+use crate::flow::Flow;
+use crate::forwards::Forwards;
+use crate::hooks::Hooks;
+use crate::sys::{Instance, Poller, Ready};
+
+/// What libslirp answers when it has no timer at all.
+const IDLE_MILLISECONDS: u32 = 1000;
+/// How often it is looked whether listeners may accept again that wait for descriptors.
+const RETRY: Duration = Duration::from_millis(250);
+
+/// EtherTypes (IEEE 802).
+const IPV4: [u8; 2] = [0x08, 0x00];
+const ARP: [u8; 2] = [0x08, 0x06];
+const IPV6: [u8; 2] = [0x86, 0xdd];
+const ICMPV6: u8 = 58;
+
+/// One NIC's user-mode network.
+pub(crate) struct Stack {
+    pub(crate) instance: Instance<Hooks>,
+    pub(crate) forwards: Forwards,
+    poller: Arc<Poller>,
+    /// Whether the guest may reach the host's loopback addresses.
+    host_loopback: bool,
+    /// When the poller's timer is due.
+    deadline: Option<Instant>,
+    /// libslirp was called since the last round of wants.
+    is_stale: bool,
+    /// libslirp learnt an address, for which frames may be waiting.
+    is_resolved: bool,
+}
+
+impl Stack {
+    pub(crate) fn new(
+        instance: Instance<Hooks>,
+        forwards: Forwards,
+        poller: Arc<Poller>,
+        host_loopback: bool,
+    ) -> Self {
+        Self {
+            instance,
+            forwards,
+            poller,
+            host_loopback,
+            deadline: None,
+            is_stale: true,
+            is_resolved: false,
+        }
+    }
+
+    pub(crate) fn poller(&self) -> &Arc<Poller> {
+        &self.poller
+    }
+
+    /// libslirp was called by somebody else.
+    pub(crate) fn mark_stale(&mut self) {
+        self.is_stale = true;
+    }
+
+    pub(crate) fn hooks(&mut self) -> &mut Hooks {
+        self.instance.host_mut()
+    }
+
+    /// Gives libslirp a frame of the guest.
+    pub(crate) fn submit(
+        &mut self,
+        frame: &mut [u8],
+        mut header: VirtioNetHeader,
+    ) -> Result<(), DropReason> {
+        if header.flags.contains(HeaderFlags::NEEDS_CSUM)
+            && checksum::complete(frame, &mut header).is_err()
+        {
+            return Err(DropReason::Malformed);
+        }
+        let arriving = match Headers::parse(frame) {
+            Some(headers) => match self.admit(frame, &headers)? {
+                Admission::Answered => return Ok(()),
+                Admission::Passes(flow) => flow,
+            },
+            None => self.admit_unparsed(frame)?,
+        };
+        self.hooks().sockets.arriving = arriving;
+        self.instance.input(frame);
+        self.hooks().sockets.arriving = None;
+        self.is_stale = true;
+        Ok(())
+    }
+
+    /// One turn of libslirp, with what the poller found.
+    pub(crate) fn turn(&mut self, ready: &[Ready], is_due: bool) {
+        for relay in &mut self.forwards.relays {
+            relay.turn(ready);
+        }
+        self.hooks().sockets.begin_turn(ready);
+        if is_due {
+            self.deadline = None;
+            self.instance.run_timers(Instant::now());
+        }
+        self.instance.poll(false);
+        self.is_stale = true;
+    }
+
+    /// The same while nothing may be read from sockets.
+    pub(crate) fn turn_timers(&mut self) {
+        self.deadline = None;
+        self.instance.run_timers(Instant::now());
+        self.instance.poll(true);
+        self.is_stale = true;
+    }
+
+    /// Tells the poller what libslirp waits for, and the receiver what came of it; whether the poller was told something
+    /// new, so that something may be ready that was not.
+    pub(crate) fn settle(&mut self) -> bool {
+        if std::mem::take(&mut self.is_resolved) {
+            self.instance.poll(true);
+        }
+        let mut is_changed = false;
+        if std::mem::take(&mut self.is_stale) {
+            self.hooks().sockets.begin_round();
+            let timeout = self.instance.fill(u32::MAX);
+            self.set_deadline(timeout);
+            is_changed = self.hooks().sockets.is_changed();
+        }
+        self.publish();
+        is_changed
+    }
+
+    /// Shows the receiver what there is.
+    pub(crate) fn publish(&mut self) {
+        self.hooks().output.producer.publish();
+    }
+
+    /// When the next timer is due.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    /// Decides about a frame with known addresses.
+    fn admit(&mut self, frame: &mut [u8], headers: &Headers) -> Result<Admission, DropReason> {
+        if !self.host_loopback && is_host(headers.destination) {
+            return Err(DropReason::Policy);
+        }
+        let flow = Flow::outward(headers);
+        match (headers.protocol, flow) {
+            (Protocol::Tcp, Some(flow)) => self.admit_tcp(frame, headers, flow),
+            (Protocol::Udp, Some(flow)) => self.admit_udp(frame, headers, flow),
+            (Protocol::Other(ICMPV6), _) => {
+                self.is_resolved = true;
+                Ok(Admission::Passes(None))
+            }
+            (Protocol::Other(_), _) if self.hooks().sockets.is_full() => Err(DropReason::Policy),
+            _ => Ok(Admission::Passes(None)),
+        }
+    }
+
+    fn admit_tcp(
+        &mut self,
+        frame: &mut [u8],
+        headers: &Headers,
+        flow: Flow,
+    ) -> Result<Admission, DropReason> {
+        if !headers.flags.intersects(TcpFlags::SYN | TcpFlags::RST) {
+            return Ok(Admission::Passes(None));
+        }
+        let Hooks { sockets, output } = self.instance.host_mut();
+        if headers.flags.contains(TcpFlags::RST) {
+            output.sizes.forget(&flow);
+            return Ok(Admission::Passes(None));
+        }
+        let opens = !headers.flags.contains(TcpFlags::ACK);
+        if opens && !sockets.admits(&flow) {
+            return Err(DropReason::Policy);
+        }
+        let takes_super_frames = output.takes_super_frames(headers);
+        output
+            .sizes
+            .outward(frame, headers, &flow, takes_super_frames);
+        Ok(Admission::Passes(opens.then_some(flow)))
+    }
+
+    fn admit_udp(
+        &mut self,
+        frame: &[u8],
+        headers: &Headers,
+        flow: Flow,
+    ) -> Result<Admission, DropReason> {
+        let Hooks { sockets, output } = self.instance.host_mut();
+        let replies = output.replies.as_ref();
+        if replies.is_some_and(|replies| replies.send(frame, headers)) {
+            return Ok(Admission::Answered);
+        }
+        if sockets.admits(&flow) {
+            Ok(Admission::Passes(Some(flow)))
+        } else {
+            Err(DropReason::Policy)
+        }
+    }
+
+    /// Decides about a frame that is not IP, or not well-formed: that never gets past the filter for addresses.
+    fn admit_unparsed(&mut self, frame: &[u8]) -> Result<Option<Flow>, DropReason> {
+        let ether_type = frame.get(12..).and_then(<[u8]>::first_chunk);
+        match ether_type.copied() {
+            Some(IPV4 | IPV6) | None => Err(DropReason::Malformed),
+            Some(ARP) => {
+                self.is_resolved = true;
+                Ok(None)
+            }
+            Some(_) => Ok(None),
+        }
+    }
+
+    /// Sets the timer to the earliest deadline. One that is set already and earlier stays: moving it costs more than
+    /// a turn too many.
+    fn set_deadline(&mut self, timeout: u32) {
+        let now = Instant::now();
+        let after = |milliseconds: u32| now + Duration::from_millis(milliseconds.into());
+        let waits = self.hooks().sockets.is_full();
+        let deadlines = [
+            (timeout < IDLE_MILLISECONDS).then(|| after(timeout)),
+            self.instance.next_timer(),
+            waits.then(|| now + RETRY),
+        ];
+        let Some(next) = deadlines.into_iter().flatten().min() else {
+            return;
+        };
+        if self.deadline.is_none_or(|set| set > next)
+            && self.poller.set_deadline(Some(next)).is_ok()
+        {
+            self.deadline = Some(next);
+        }
+    }
+}
+
+/// What becomes of a frame that is not refused.
+enum Admission {
+    /// It goes to libslirp, and may open a socket for this flow.
+    Passes(Option<Flow>),
+    /// It was sent already.
+    Answered,
+}
+
+/// Whether the host takes an address for its own, whatever network it is in: loopback and "this host", by themselves
+/// and mapped into IPv6.
+fn is_host(address: IpAddr) -> bool {
+    let is_host4 = |address: Ipv4Addr| matches!(address.octets(), [0 | 127, ..]);
+    match address {
+        IpAddr::V4(address) => is_host4(address),
+        IpAddr::V6(address) => {
+            let [.., a, b, c, d] = address.octets();
+            let embeds = matches!(address.segments(), [0, 0, 0, 0, 0, 0 | 0xffff, _, _]);
+            embeds && is_host4(Ipv4Addr::new(a, b, c, d))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_host_is_known_by_all_its_names() {
+        for host in [
+            "127.0.0.1",
+            "127.255.1.2",
+            "0.0.0.0",
+            "0.1.2.3",
+            "::1",
+            "::",
+            "::ffff:127.0.0.1",
+            "::ffff:0.0.0.0",
+            "::127.0.0.1",
+        ] {
+            assert!(is_host(host.parse().unwrap()), "{host}");
+        }
+        for other in [
+            "10.0.2.2",
+            "128.0.0.1",
+            "126.255.255.255",
+            "fe80::1",
+            "::ffff:10.0.0.1",
+            "fec0::2",
+        ] {
+            assert!(!is_host(other.parse().unwrap()), "{other}");
+        }
+    }
+}
