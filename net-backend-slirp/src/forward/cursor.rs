@@ -15,6 +15,13 @@ pub(super) struct Ports {
     pub(super) offset: usize,
 }
 
+/// What comes after ports.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Behind {
+    Dash,
+    Nothing,
+}
+
 impl<'r> Cursor<'r> {
     pub(super) fn new(rule: &'r str) -> Self {
         Self { rule, at: 0 }
@@ -42,27 +49,30 @@ impl<'r> Cursor<'r> {
 
     /// An address, or nothing, with the colon behind it. `whose` is for complaints: `host`.
     pub(super) fn address(&mut self, whose: &str) -> Result<Option<IpAddr>, Complaint> {
-        let start = self.at;
         if self.rest().starts_with('[') {
             return self.bracketed(whose).map(Some);
         }
+        let start = self.at;
         let Some(word) = self.before(':') else {
-            return Err(Complaint::new(
-                start,
-                format!("has no {whose} address, which may be empty, with a colon behind it"),
-            ));
-        };
-        if word.is_empty() && self.rest().starts_with(':') {
-            let text =
-                format!("has two colons for the {whose} address; write an IPv6 address in [ ]");
+            let text = format!("has no colon in its {whose} side; write ADDRESS:PORT or :PORT");
             return Err(Complaint::new(start, text));
-        }
-        if word.is_empty() {
-            return Ok(None);
-        }
+        };
+        let side = self.rest().split('-').next().unwrap_or_default();
+        let is_ipv6 = match word {
+            "" => side.starts_with(':'),
+            _ => side.contains(':') && word.bytes().all(|byte| byte.is_ascii_hexdigit()),
+        };
+        let complain = |remedy| {
+            let text = format!("has \"{word}\" for the {whose} address, {remedy}");
+            Err(Complaint::new(start, text))
+        };
         match word.parse::<Ipv4Addr>() {
             Ok(address) => Ok(Some(address.into())),
-            Err(_) => Err(Complaint::new(start, not_an_address(word, whose))),
+            Err(_) if is_ipv6 => {
+                complain("and more colons behind it; write an IPv6 address in [ ]")
+            }
+            Err(_) if word.is_empty() => Ok(None),
+            Err(_) => complain(remedy(word)),
         }
     }
 
@@ -83,13 +93,13 @@ impl<'r> Cursor<'r> {
         })
     }
 
-    /// A port, or two with a dash between them. A dash that no digit follows belongs to what comes next, and so does
-    /// one that an address follows.
-    pub(super) fn ports(&mut self, whose: &str) -> Result<Ports, Complaint> {
+    /// A port, or two with a dash between them. A dash that something else follows than a port with `behind` after it
+    /// belongs to what comes next.
+    pub(super) fn ports(&mut self, whose: &str, behind: Behind) -> Result<Ports, Complaint> {
         let offset = self.at;
         let first = self.port(whose)?;
         let last = match self.rest().strip_prefix('-') {
-            Some(rest) if is_port_first(rest) => {
+            Some(rest) if is_port(rest, behind) => {
                 self.at += 1;
                 self.port(whose)?
             }
@@ -116,7 +126,7 @@ impl<'r> Cursor<'r> {
         match self.rest() {
             "" => Ok(()),
             rest => {
-                let text = format!("has {rest} behind its end; leave it out");
+                let text = format!("has \"{rest}\" behind its end; leave it out");
                 Err(Complaint::new(self.at, text))
             }
         }
@@ -156,7 +166,7 @@ pub(super) fn socket_path(path: &str, offset: usize) -> Result<(), Complaint> {
     let complain = |at, text: String| Err(Complaint::new(offset + at, text));
     if !path.starts_with('/') {
         let text =
-            format!("has the path {path}, which does not begin with a slash; write it in full");
+            format!("has the path \"{path}\", which does not begin with a slash; write it in full");
         return complain(0, text);
     }
     if let Some(at) = path.find('\0') {
@@ -195,25 +205,26 @@ pub(super) fn port(word: &str) -> Result<u16, &'static str> {
     }
 }
 
-fn not_an_address(word: &str, whose: &str) -> String {
+/// What to write instead of something that is no IPv4 address.
+fn remedy(word: &str) -> &'static str {
     let is_number = |part: &str| {
         part.starts_with("0x")
             || part.starts_with("0X")
             || (!part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
     };
-    let remedy = if word.split('.').all(is_number) {
+    if word.split('.').all(is_number) {
         "which is no IPv4 address in full; write four decimal numbers without leading zeros, as in 127.0.0.1"
-    } else if word.bytes().all(|byte| byte.is_ascii_hexdigit()) && !word.is_empty() {
-        "which is no address; write an IPv6 address in [ ]"
     } else {
-        "which is no address; names are not looked up here: write 127.0.0.1, [::1], or nothing"
-    };
-    format!("has {word} for the {whose} address, {remedy}")
+        "which is no address, and names are not looked up here; write 127.0.0.1, [::1], or nothing"
+    }
 }
 
-/// Whether a port comes first, and not an IPv4 address.
-fn is_port_first(text: &str) -> bool {
+fn is_port(text: &str, behind: Behind) -> bool {
     let end = text.find(|c: char| !c.is_alphanumeric());
-    let behind = end.and_then(|end| text.get(end..)).unwrap_or_default();
-    text.starts_with(|c: char| c.is_ascii_digit()) && !behind.starts_with(['.', ':'])
+    let rest = end.and_then(|end| text.get(end..)).unwrap_or_default();
+    let ends = match behind {
+        Behind::Dash => rest.starts_with('-'),
+        Behind::Nothing => !rest.starts_with([':', '.']),
+    };
+    ends && text.starts_with(|c: char| c.is_ascii_digit())
 }

@@ -177,8 +177,9 @@ fn check_name(name: &str, offset: usize) -> Result<(), Complaint> {
     };
     match complaint {
         Some(complaint) => {
-            let text =
-                format!("has {name} for the target, {complaint}; write a name, 127.0.0.1 or [::1]");
+            let text = format!(
+                "has \"{name}\" for the target, {complaint}; write a name, 127.0.0.1 or [::1]"
+            );
             Err(Complaint::new(offset, text))
         }
         None => Ok(()),

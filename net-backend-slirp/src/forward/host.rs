@@ -7,7 +7,7 @@ use std::str::FromStr;
 use net_backend_core::ConfigError;
 
 use super::Complaint;
-use super::cursor::{Cursor, socket_path};
+use super::cursor::{Behind, Cursor, socket_path};
 
 /// A rule that leads from the host into the guest, in the grammar of QEMU's `hostfwd`.
 ///
@@ -89,7 +89,7 @@ impl HostForward {
             None => return Err(Complaint::new(0, "has no colon; write tcp::2222-:22")),
         };
         let address = cursor.address("host")?;
-        let host = cursor.ports("host")?;
+        let host = cursor.ports("host", Behind::Dash)?;
         let dash = cursor.offset();
         if !cursor.rest().starts_with('-') {
             let text = "has no - between host and guest; write tcp::2222-:22";
@@ -98,7 +98,7 @@ impl HostForward {
         let _ = cursor.before('-');
         let guest_offset = cursor.offset();
         let guest_address = cursor.address("guest")?;
-        let guest = cursor.ports("guest")?;
+        let guest = cursor.ports("guest", Behind::Nothing)?;
         cursor.end()?;
         check_families(address, guest_address, guest_offset)?;
         check_ranges(&host.range, &guest.range, guest.offset)?;
@@ -183,11 +183,12 @@ impl fmt::Display for Range {
 }
 
 pub(super) fn unknown_protocol(name: &str) -> Complaint {
-    let text = match name {
-        "TCP" | "UDP" | "UNIX" => "in capitals; write it in small letters".to_owned(),
-        _ => format!("{name}; write tcp, udp or unix"),
+    let lower = name.to_ascii_lowercase();
+    let text = match lower.as_str() {
+        "tcp" | "udp" | "unix" => format!("has the protocol {name} in capitals; write {lower}"),
+        _ => format!("has the unknown protocol \"{name}\"; write tcp, udp or unix"),
     };
-    Complaint::new(0, format!("has the unknown protocol {text}"))
+    Complaint::new(0, text)
 }
 
 /// A rule from a unix socket, with `cursor` at its path.
@@ -198,18 +199,29 @@ fn unix(rule: &str, cursor: &Cursor<'_>) -> Result<HostForward, Complaint> {
         return Err(Complaint::new(rule.len(), text));
     };
     let guest_offset = rule.len() - guest.len();
+    if let Some((_, port)) = path.rsplit_once(':') {
+        if is_number(port) && is_number(guest) {
+            let text = "leads a socket to a range of guest ports; give one of them";
+            return Err(Complaint::new(guest_offset, text));
+        }
+    }
     let mut cursor = Cursor::starting(rule, guest_offset);
     let guest_address = cursor.address("guest")?;
-    let guest_port = cursor.ports("guest")?;
+    let port_offset = cursor.offset();
+    let guest_port = cursor.port("guest")?;
     cursor.end()?;
     socket_path(path, start)?;
-    check_ranges(&(1..=1), &guest_port.range, guest_port.offset)?;
+    check_ranges(&(1..=1), &(guest_port..=guest_port), port_offset)?;
     Ok(HostForward {
         protocol: Transport::Tcp,
         host: HostSide::Unix(path.into()),
         guest_address,
-        guest_port: *guest_port.range.start(),
+        guest_port,
     })
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// libslirp makes the guest's frames in the family of the host's socket.

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use net_backend_core::ConfigError;
 
-use super::cursor::{Cursor, socket_path};
+use super::cursor::{Behind, Cursor, socket_path};
 use super::host::{Address, Range, unknown_protocol};
 use super::{Complaint, HostForward, HostSide, Transport};
 
@@ -65,7 +65,7 @@ impl HostForwardKey {
         } else {
             cursor.address("host")?
         };
-        let ports = cursor.ports("host")?;
+        let ports = cursor.ports("host", Behind::Nothing)?;
         cursor.end()?;
         Ok(Self {
             protocol,
