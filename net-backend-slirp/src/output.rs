@@ -69,9 +69,10 @@ impl Output {
             return self.plain(frame, VirtioNetHeader::default());
         };
         let fits = headers.end <= ETHERNET_HEADER + self.mtu;
+        self.note_end(&headers);
         match headers.protocol {
-            Protocol::Tcp if headers.flags.intersects(TcpFlags::SYN | TcpFlags::RST) => {
-                self.handshake(frame, &headers)
+            Protocol::Tcp if headers.flags.contains(TcpFlags::SYN) => {
+                self.handshake(frame, &headers);
             }
             Protocol::Tcp if !fits && !headers.is_fragment => self.long_segment(frame, &headers),
             Protocol::Udp if fits => {
@@ -93,19 +94,23 @@ impl Output {
         });
     }
 
-    /// The beginning of a connection, or its sudden end.
+    /// The beginning of a connection.
     fn handshake(&mut self, frame: &[u8], headers: &Headers) {
-        let sizes = &mut self.sizes;
-        if headers.flags.contains(TcpFlags::RST) {
-            if let Some(flow) = Flow::inward(headers) {
-                sizes.forget(&flow);
-            }
-        }
+        let sizes = &self.sizes;
         self.producer.push(|bytes| {
             bytes.extend_from_slice(frame);
             sizes.inward(bytes, headers);
             VirtioNetHeader::default()
         });
+    }
+
+    /// Perhaps the end of one.
+    fn note_end(&mut self, headers: &Headers) {
+        if headers.flags.intersects(TcpFlags::FIN | TcpFlags::RST) {
+            if let Some(flow) = Flow::inward(headers) {
+                self.sizes.note_end(&flow, headers.flags);
+            }
+        }
     }
 
     /// A TCP segment that does not fit the MTU: whole for guests that take it so, cut for others.

@@ -5,13 +5,17 @@
 //! asked for.
 
 use std::collections::HashMap;
+use std::time::{Duration, Instant};
 
-use net_backend_core::offload::{Headers, checksum, checksum::Sum};
+use net_backend_core::offload::checksum::{self, Sum};
+use net_backend_core::offload::{Headers, TcpFlags};
 
 use crate::flow::{Flow, FlowKey};
 
 /// Connections with a segment size of their own that are remembered. Beyond them libslirp cuts the segments itself.
 const REMEMBERED: usize = 4096;
+/// How long after its first FIN a connection is remembered, when there are so many.
+const ENDING: Duration = Duration::from_secs(60);
 /// The MSS of a SYN without the option (RFC 9293, 3.7.1), by IP version.
 const UNSAID: [u16; 2] = [536, 1220];
 /// TCP header fields and options (RFC 9293, 3.1 and 3.2).
@@ -25,7 +29,14 @@ pub(crate) struct SegmentSizes {
     /// The largest that fits the guest's MTU, and the largest that libslirp is told, by IP version.
     usual: [u16; 2],
     raised: [u16; 2],
-    unusual: HashMap<FlowKey, u16>,
+    unusual: HashMap<FlowKey, Unusual>,
+}
+
+/// A connection with a segment size of its own.
+struct Unusual {
+    size: u16,
+    /// When its first FIN passed.
+    ended: Option<Instant>,
 }
 
 impl SegmentSizes {
@@ -42,10 +53,11 @@ impl SegmentSizes {
     /// The segment size of a connection, in bytes of payload.
     pub(crate) fn of(&self, headers: &Headers, flow: &Flow) -> u16 {
         let usual = by_version(self.usual, headers);
-        match self.unusual.is_empty() {
-            true => usual,
-            false => self.unusual.get(&flow.key()).copied().unwrap_or(usual),
+        if self.unusual.is_empty() {
+            return usual;
         }
+        let unusual = self.unusual.get(&flow.key());
+        unusual.map_or(usual, |unusual| unusual.size)
     }
 
     /// A SYN of the guest, on its way to libslirp: lets libslirp send long segments if the guest takes super-frames, and
@@ -80,24 +92,38 @@ impl SegmentSizes {
         }
     }
 
+    /// A frame of a connection passed, in either direction, that may be one of its last.
+    pub(crate) fn note_end(&mut self, flow: &Flow, flags: TcpFlags) {
+        if self.unusual.is_empty() {
+            return;
+        }
+        if flags.contains(TcpFlags::RST) {
+            self.unusual.remove(&flow.key());
+        } else if flags.contains(TcpFlags::FIN) {
+            if let Some(unusual) = self.unusual.get_mut(&flow.key()) {
+                unusual.ended.get_or_insert_with(Instant::now);
+            }
+        }
+    }
+
     /// Remembers a segment size that is not the usual one; `false` when there is no room for it.
     fn remember(&mut self, flow: &Flow, size: u16, usual: u16) -> bool {
         if size == usual {
             self.unusual.remove(&flow.key());
             return true;
         }
-        let has_room = self.unusual.len() < REMEMBERED || self.unusual.contains_key(&flow.key());
-        if has_room {
-            self.unusual.insert(flow.key(), size);
+        if self.unusual.len() >= REMEMBERED {
+            self.unusual.retain(|_, unusual| {
+                let ended = unusual.ended.map(|ended| ended.elapsed());
+                ended.is_none_or(|ago| ago < ENDING)
+            });
         }
-        has_room
-    }
-
-    /// A connection ended.
-    pub(crate) fn forget(&mut self, flow: &Flow) {
-        if !self.unusual.is_empty() {
-            self.unusual.remove(&flow.key());
+        if self.unusual.len() >= REMEMBERED {
+            return false;
         }
+        let unusual = Unusual { size, ended: None };
+        self.unusual.insert(flow.key(), unusual);
+        true
     }
 }
 
@@ -150,5 +176,119 @@ fn replace(frame: &mut [u8], headers: &Headers, position: usize, old: u16, new: 
 fn write(frame: &mut [u8], at: usize, value: u16) {
     if let Some(place) = frame.get_mut(at..).and_then(<[u8]>::first_chunk_mut) {
         *place = value.to_be_bytes();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::Flow;
+
+    const MSS: usize = 14 + 20 + 20 + 2;
+
+    /// A SYN from 10.0.2.15:4096 with an MSS option behind `before`, and a right checksum.
+    fn syn(mss: u16, before: &[u8]) -> Vec<u8> {
+        let options = [before, &[2, 4], &mss.to_be_bytes(), &[1; 4]].concat();
+        let options = &options[..options.len() / 4 * 4];
+        let tcp = 20 + options.len();
+        let mut frame = vec![0; 12];
+        frame.extend([
+            0x08,
+            0x00,
+            0x45,
+            0,
+            0,
+            20 + u8::try_from(tcp).unwrap(),
+            0,
+            0,
+            0x40,
+            0,
+            64,
+            6,
+            0,
+            0,
+        ]);
+        frame.extend([10, 0, 2, 15, 192, 0, 2, 1]);
+        frame.extend([0x10, 0, 0, 80, 1, 2, 3, 4, 0, 0, 0, 0]);
+        frame.extend([
+            u8::try_from(tcp / 4).unwrap() << 4,
+            2,
+            0xff,
+            0xff,
+            0,
+            0,
+            0,
+            0,
+        ]);
+        frame.extend(options);
+        let headers = Headers::parse(&frame).unwrap();
+        let mut header = checksum::make_partial(&mut frame, &headers).unwrap();
+        checksum::complete(&mut frame, &mut header).unwrap();
+        frame
+    }
+
+    fn mss(frame: &[u8]) -> u16 {
+        option(frame, &Headers::parse(frame).unwrap()).unwrap().1
+    }
+
+    #[test]
+    fn guests_that_take_super_frames_get_a_large_mss_and_keep_their_own() {
+        for before in [&[][..], &[1], &[1, 1, 1], &[3, 3, 7]] {
+            let mut sizes = SegmentSizes::new(1500, 32000);
+            let mut frame = syn(1200, before);
+            let headers = Headers::parse(&frame).unwrap();
+            let flow = Flow::outward(&headers).unwrap();
+            sizes.outward(&mut frame, &headers, &flow, true);
+            assert_eq!(mss(&frame), 31960);
+            assert!(checksum::is_valid(&frame, &headers), "{before:?}");
+            assert_eq!(sizes.of(&headers, &flow), 1200);
+            sizes.note_end(&flow, TcpFlags::RST);
+            assert_eq!(sizes.of(&headers, &flow), 1460);
+        }
+    }
+
+    #[test]
+    fn others_get_no_more_than_the_mtu() {
+        let mut sizes = SegmentSizes::new(1500, 32000);
+        for (asked, passed_on) in [(8960, 1460), (1460, 1460), (900, 900), (0, 1)] {
+            let mut frame = syn(asked, &[]);
+            let headers = Headers::parse(&frame).unwrap();
+            let flow = Flow::outward(&headers).unwrap();
+            sizes.outward(&mut frame, &headers, &flow, false);
+            assert_eq!(mss(&frame), passed_on);
+            assert!(checksum::is_valid(&frame, &headers));
+        }
+        let mut frame = syn(31960, &[]);
+        let headers = Headers::parse(&frame).unwrap();
+        sizes.inward(&mut frame, &headers);
+        assert_eq!(mss(&frame), 1460);
+    }
+
+    #[test]
+    fn more_connections_than_are_remembered_are_not_given_long_segments() {
+        let mut sizes = SegmentSizes::new(1500, 32000);
+        let mut frame = syn(1000, &[]);
+        let headers = Headers::parse(&frame).unwrap();
+        let mut flow = Flow::outward(&headers).unwrap();
+        for port in 0..=REMEMBERED {
+            flow.remote.set_port(u16::try_from(port).unwrap());
+            frame = syn(1000, &[]);
+            sizes.outward(&mut frame, &headers, &flow, true);
+        }
+        assert_eq!(mss(&frame), 1000);
+    }
+
+    #[test]
+    fn options_that_lie_are_left_alone() {
+        let mut sizes = SegmentSizes::new(1500, 32000);
+        for (at, byte) in [(MSS - 1, 0), (MSS - 1, 200), (MSS - 2, 0), (MSS - 1, 3)] {
+            let mut frame = syn(1460, &[]);
+            frame[at] = byte;
+            let before = frame.clone();
+            let headers = Headers::parse(&frame).unwrap();
+            let flow = Flow::outward(&headers).unwrap();
+            sizes.outward(&mut frame, &headers, &flow, true);
+            assert_eq!(frame, before, "{byte} at {at}");
+        }
     }
 }

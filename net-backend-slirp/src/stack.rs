@@ -167,14 +167,14 @@ impl Stack {
         headers: &Headers,
         flow: Flow,
     ) -> Result<Admission, DropReason> {
-        if !headers.flags.intersects(TcpFlags::SYN | TcpFlags::RST) {
+        if !headers.flags.contains(TcpFlags::SYN) {
+            if headers.flags.intersects(TcpFlags::FIN | TcpFlags::RST) {
+                let output = &mut self.hooks().output;
+                output.sizes.note_end(&flow, headers.flags);
+            }
             return Ok(Admission::Passes(None));
         }
         let Hooks { sockets, output } = self.instance.host_mut();
-        if headers.flags.contains(TcpFlags::RST) {
-            output.sizes.forget(&flow);
-            return Ok(Admission::Passes(None));
-        }
         let opens = !headers.flags.contains(TcpFlags::ACK);
         if opens && !sockets.admits(&flow) {
             return Err(DropReason::Policy);
