@@ -1,7 +1,9 @@
 //! The string that selects a backend: what parses, what does not and why, and that it prints back.
 
 use net_backend_core::memory::{LOOPBACK, NULL};
-use net_backend_core::{AbsentDriver, ConfigProblem, Environment, Error, ErrorKind, Registry, Uri};
+use net_backend_core::{
+    AbsentDriver, ConfigProblem, Environment, Error, ErrorKind, OptionSpec, Registry, Uri,
+};
 use proptest::prelude::*;
 
 type Parts<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)]);
@@ -162,6 +164,36 @@ fn options_are_refused_where_they_stand() {
         let error = registry.open(text, &Environment::default()).unwrap_err();
         expect_config(&error, text, *problem, *position, message);
     }
+}
+
+const LIST: &[OptionSpec] = &[OptionSpec::new("rule", "RULE", "a rule").repeatable()];
+
+#[test]
+fn an_error_inside_a_value_points_to_what_was_written() {
+    let uri: Uri = "x:?rule=%41%C3%BCü%25b&rule=ab".parse().unwrap();
+    let options = uri.options(LIST).unwrap();
+    let first = options.value("rule").unwrap();
+    assert_eq!(first.text(), "Aüü%b");
+    // The last two are in the middle of a character, and behind the end.
+    let places = [
+        (0, 8),
+        (1, 11),
+        (3, 17),
+        (5, 19),
+        (6, 22),
+        (7, 23),
+        (4, 17),
+        (9, 23),
+    ];
+    for (offset, position) in places {
+        let error = first.error_at(offset, "is wrong");
+        assert_eq!(error.position(), position, "{offset}");
+        assert_eq!(error.message(), "rule=Aüü%b is wrong");
+    }
+    let second = options.values("rule").nth(1).unwrap();
+    assert_eq!(second.error_at(1, "is wrong").position(), 30);
+    assert_eq!(second.error_at(2, "is wrong").position(), 31);
+    assert_eq!(second.error("is wrong").position(), 29);
 }
 
 fn expect_config(

@@ -53,8 +53,9 @@ pub(super) fn escape(value: &str, into: &mut String) {
     }
 }
 
-/// Where the byte is written that `offset` bytes of the decoded value precede.
-pub(super) fn written_offset(value: &str, offset: usize) -> usize {
+/// Where the byte is written that `offset` bytes of the decoded value precede. `text` begins with the value.
+pub(super) fn written_offset(text: &str, offset: usize) -> usize {
+    let value = text.split('&').next().unwrap_or_default();
     let mut at = 0;
     for _ in 0..offset {
         at += match value.as_bytes().get(at) {

@@ -122,7 +122,11 @@ fn network<A: FromStr>(text: &str, bits: u8) -> Option<(A, u8)> {
 
 fn outbound(options: &Options<'_>, config: &mut SlirpConfig) -> Result<(), ConfigError> {
     for value in options.values("outbound-addr") {
-        let is_given = match parse(&value, "an address; write one as 192.0.2.1 or 2001:db8::1")? {
+        let address = parse(&value, "an address; write one as 192.0.2.1 or 2001:db8::1")?;
+        config
+            .check_outbound_address(address)
+            .map_err(|complaint| value.error(complaint))?;
+        let is_given = match address {
             IpAddr::V4(address) => config.outbound_ipv4.replace(address).is_some(),
             IpAddr::V6(address) => config.outbound_ipv6.replace(address).is_some(),
         };

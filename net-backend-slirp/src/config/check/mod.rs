@@ -19,6 +19,8 @@ pub(super) struct Fault {
     key: &'static str,
     /// Which of them, for a list.
     index: usize,
+    /// The option that a default does not go with; empty if there is none.
+    cause: &'static str,
     value: String,
     /// Continues a sentence that begins with key and value.
     complaint: String,
@@ -33,6 +35,7 @@ impl Fault {
         Self {
             key,
             index: 0,
+            cause: "",
             value: value.to_string(),
             complaint: complaint.into(),
         }
@@ -42,27 +45,35 @@ impl Fault {
         Self { index, ..self }
     }
 
-    /// As an error at the place in `uri` where the value stands, or at its target for one that stands nowhere because
-    /// it follows from the network.
+    fn because_of(self, cause: &'static str) -> Self {
+        Self { cause, ..self }
+    }
+
+    /// As an error at the place in `uri` where the value stands; for one that stands nowhere, because it follows from
+    /// the network, where its cause or the network stands.
     pub(super) fn within(self, uri: &Uri) -> ConfigError {
         let Self {
             key,
             index,
+            cause,
             value,
             complaint,
         } = self;
-        let given = uri.options(OPTIONS).ok();
-        let given = given.and_then(|options| options.values(key).nth(index));
-        match (key, given) {
-            (_, Some(given)) => given.error(complaint),
-            ("", None) => {
-                uri.target_error(ConfigProblem::BadTarget, format!("{value} {complaint}"))
-            }
-            (_, None) => uri.target_error(
-                ConfigProblem::BadTarget,
-                format!("{key}={value}, which is the default here, {complaint}"),
-            ),
+        let options = uri.options(OPTIONS).ok();
+        let given = |key, index| options.and_then(|options| options.values(key).nth(index));
+        if let Some(given) = given(key, index) {
+            return given.error(complaint);
         }
+        if let Some(cause) = given(cause, 0) {
+            return cause.error(format!(
+                "needs another {key} than the default, {value}, which {complaint}"
+            ));
+        }
+        let message = match key {
+            "" => format!("{value} {complaint}"),
+            _ => format!("{key}={value}, which is the default here, {complaint}"),
+        };
+        uri.target_error(ConfigProblem::BadTarget, message)
     }
 }
 
@@ -104,8 +115,8 @@ impl SlirpConfig {
         let bytes = self.mtu.bytes();
         if bytes > MAX_MTU {
             let complaint = format!(
-                "is above {MAX_MTU}, from where on libslirp's connections stall: it announces no new window \
-                 for less than one segment; write {MAX_MTU} or less"
+                "is above {MAX_MTU}, where connections stall: libslirp announces room only for two segments at once, \
+                 and a TCP window no longer holds them; write {MAX_MTU} or less"
             );
             return Err(Fault::new("mtu", bytes, complaint));
         }
@@ -121,21 +132,27 @@ impl SlirpConfig {
 
     fn check_outbound(&self) -> Checked {
         let addresses = [
-            (self.outbound_ipv4.map(IpAddr::from), self.ipv4.is_some()),
-            (self.outbound_ipv6.map(IpAddr::from), self.ipv6.is_some()),
+            self.outbound_ipv4.map(IpAddr::from),
+            self.outbound_ipv6.map(IpAddr::from),
         ];
-        let given = addresses
-            .into_iter()
-            .filter_map(|(address, is_on)| Some((address?, is_on)));
-        for (index, (address, is_on)) in given.enumerate() {
-            let complaint = if !is_on {
-                "is of an IP version that is off; leave it out"
-            } else if address.is_unspecified() || address.is_multicast() || is_broadcast(address) {
-                "is not the address of one host; give one that this host has"
-            } else {
-                continue;
-            };
-            return Err(Fault::new("outbound-addr", address, complaint).at(index));
+        for (index, address) in addresses.into_iter().flatten().enumerate() {
+            self.check_outbound_address(address)
+                .map_err(|complaint| Fault::new("outbound-addr", address, complaint).at(index))?;
+        }
+        Ok(())
+    }
+
+    /// What is wrong with an address that connections should leave from.
+    pub(super) fn check_outbound_address(&self, address: IpAddr) -> Result<(), &'static str> {
+        let is_on = match address {
+            IpAddr::V4(_) => self.ipv4.is_some(),
+            IpAddr::V6(_) => self.ipv6.is_some(),
+        };
+        if !is_on {
+            return Err("is of an IP version that is off; leave it out");
+        }
+        if address.is_unspecified() || address.is_multicast() || is_broadcast(address) {
+            return Err("is not the address of one host; give one that this host has");
         }
         Ok(())
     }
@@ -143,4 +160,103 @@ impl SlirpConfig {
 
 fn is_broadcast(address: IpAddr) -> bool {
     matches!(address, IpAddr::V4(address) if address.is_broadcast())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+    use std::net::Ipv4Addr;
+    use std::os::unix::ffi::OsStrExt as _;
+
+    use net_backend_core::MacAddr;
+
+    use crate::config::{Ipv4Config, Ipv6Config};
+    use crate::forward::{GuestForward, GuestForwardTarget, HostForward, HostSide, Transport};
+    use crate::{SlirpConfig, Threading};
+
+    fn message(change: impl FnOnce(&mut SlirpConfig)) -> String {
+        let mut config = SlirpConfig::default();
+        change(&mut config);
+        config.check().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_config_that_was_read_is_right() {
+        SlirpConfig::default().check().unwrap();
+        let mut config = SlirpConfig::default();
+        config.ipv4 = Some(Ipv4Config::new(Ipv4Addr::new(192, 168, 1, 0), 24));
+        config.host_forwards = vec!["tcp::8000-8010-192.168.1.15:80".parse().unwrap()];
+        config.thread = Threading::None;
+        config.check().unwrap();
+    }
+
+    #[test]
+    fn a_config_that_a_program_made_may_be_wrong() {
+        let off = message(|config| (config.ipv4, config.ipv6) = (None, None));
+        assert!(off.starts_with("ipv6=off leaves no IP version"), "{off}");
+        let network = Ipv4Addr::new(10, 0, 2, 0);
+        let long = message(|config| config.ipv4 = Some(Ipv4Config::new(network, 200)));
+        assert!(long.starts_with("10.0.2.0/200 has no room"), "{long}");
+        let prefix = Ipv6Config::default().prefix;
+        let long = message(|config| config.ipv6 = Some(Ipv6Config::new(prefix, 200)));
+        assert!(
+            long.starts_with("ipv6-net=fd00::/200 has no room"),
+            "{long}"
+        );
+        let mac = message(|config| config.mac = Some(MacAddr::BROADCAST));
+        assert!(
+            mac.starts_with("mac=ff:ff:ff:ff:ff:ff is a multicast address"),
+            "{mac}"
+        );
+        let outbound = message(|config| {
+            config.outbound_ipv4 = Some(Ipv4Addr::LOCALHOST);
+            config.outbound_ipv6 = Some("ff02::1".parse().unwrap());
+        });
+        assert!(
+            outbound.starts_with("outbound-addr=ff02::1 is not"),
+            "{outbound}"
+        );
+        assert!(outbound.contains("at byte 45"), "{outbound}");
+    }
+
+    #[test]
+    fn names_that_a_uri_cannot_have_are_refused() {
+        let name = OsStr::from_bytes(b"/\xff");
+        let tftp = message(|config| config.tftp = Some(name.into()));
+        assert!(tftp.contains("is not UTF-8"), "{tftp}");
+        let host = HostSide::Unix(name.into());
+        let rule = HostForward::new(Transport::Tcp, host, 22);
+        let path = message(|config| config.host_forwards.push(rule));
+        assert!(path.contains("does not mean what was asked for"), "{path}");
+        let target = GuestForwardTarget::Unix(name.into());
+        let path = message(|config| config.guest_forwards.push(GuestForward::new(80, target)));
+        assert!(path.contains("does not mean what was asked for"), "{path}");
+    }
+
+    #[test]
+    fn rules_that_a_program_made_are_those_of_the_grammar() {
+        let udp = HostForward::new(Transport::Udp, HostSide::Unix("/a".into()), 22);
+        let udp = message(|config| config.host_forwards.push(udp));
+        assert!(udp.contains("a unix socket is for tcp"), "{udp}");
+        let ports = |ports| HostSide::Ip {
+            address: None,
+            ports,
+        };
+        let backwards = HostForward::new(
+            Transport::Tcp,
+            ports(std::ops::RangeInclusive::new(9, 8)),
+            22,
+        );
+        let backwards = message(|config| config.host_forwards.push(backwards));
+        assert!(backwards.contains("run backwards"), "{backwards}");
+        let past = HostForward::new(Transport::Tcp, ports(1..=10), 65530);
+        let past = message(|config| config.host_forwards.push(past));
+        assert!(
+            past.contains("leads 10 host ports to 6") || past.contains("run past"),
+            "{past}"
+        );
+        let zero = GuestForward::new(0, GuestForwardTarget::Command("a".to_owned()));
+        let zero = message(|config| config.guest_forwards.push(zero));
+        assert!(zero.contains("server port 0"), "{zero}");
+    }
 }

@@ -19,7 +19,8 @@ impl SlirpConfig {
             check_address("dns", dns, config)?;
         }
         if dns == host {
-            return Err(Fault::new("dns", dns, "is the host as well; give another"));
+            let fault = Fault::new("dns", dns, "is the host as well; give another");
+            return Err(fault.because_of("host"));
         }
         let is_taken = |address| address == dhcp_start || (self.dhcp && config.leases(address));
         let complaint = format!(
@@ -27,7 +28,7 @@ impl SlirpConfig {
         );
         for (key, address) in [("host", host), ("dns", dns)] {
             if is_taken(address) {
-                return Err(Fault::new(key, address, complaint));
+                return Err(Fault::new(key, address, complaint).because_of("dhcpstart"));
             }
         }
         Ok(())
@@ -42,7 +43,7 @@ impl SlirpConfig {
         }
         if dns == host {
             let complaint = "is the host as well; give another";
-            return Err(Fault::new("ipv6-dns", dns, complaint));
+            return Err(Fault::new("ipv6-dns", dns, complaint).because_of("ipv6-host"));
         }
         Ok(())
     }
