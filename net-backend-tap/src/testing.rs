@@ -3,14 +3,20 @@
 //!
 //! No privilege is needed where users may make namespaces, no tool is started, and nothing outlives the process.
 
+mod dhcp;
+
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::mpsc;
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
+use net_backend_core::MacAddr;
+
 use crate::sys::testing as imp;
+
+pub use dhcp::Lease;
 
 /// Puts this process into a network namespace of its own, in which it may do everything: make taps, open raw
 /// sockets. Its loopback interface is up. Threads that are made later are in it too.
@@ -23,6 +29,19 @@ use crate::sys::testing as imp;
 /// What the system says, with what to change about it.
 pub fn enter_private_network() -> io::Result<()> {
     imp::enter_private_network()
+}
+
+/// Lets this process make [network namespaces](NetworkNamespace), and leaves it in the network that it is in: for
+/// tests of what joins a private network to that of the host.
+///
+/// Without the privilege for that, the process gets a user namespace. This is only possible as long as it has one
+/// thread, so call it first thing in `main`.
+///
+/// # Errors
+///
+/// What the system says, with what to change about it.
+pub fn allow_namespaces() -> io::Result<()> {
+    imp::allow_namespaces()
 }
 
 /// A network namespace with a thread in it. Dropped, it ends with the last socket and tap made in it.
@@ -40,8 +59,8 @@ impl NetworkNamespace {
     ///
     /// # Errors
     ///
-    /// What the system says; `PermissionDenied` unless [`enter_private_network`] was called before, or root does
-    /// it.
+    /// What the system says; `PermissionDenied` unless [`enter_private_network`] or [`allow_namespaces`] was called
+    /// before, or root does it.
     pub fn new() -> io::Result<Self> {
         let (jobs, queue) = mpsc::channel::<Job>();
         let (ready, is_ready) = mpsc::channel();
@@ -140,6 +159,44 @@ impl Interface {
     /// What the system says.
     pub fn set_ipv4(&self, address: Ipv4Addr, prefix: u8) -> io::Result<()> {
         imp::add_ipv4(&self.name, address, prefix)
+    }
+
+    /// Sets its Ethernet address.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn set_mac(&self, address: MacAddr) -> io::Result<()> {
+        imp::set_mac(&self.name, address)
+    }
+
+    /// Sends whatever has no other route through it: to a gateway, or straight to the neighbours when `None`. A
+    /// default route of IPv4 that is there already is replaced.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn set_default_route(&self, gateway: Option<Ipv4Addr>) -> io::Result<()> {
+        imp::set_default_route(&self.name, gateway)
+    }
+
+    /// Lets it configure IPv6 by what routers advertise, at once: it asks for them without delay, and uses its
+    /// addresses without looking whether others do.
+    ///
+    /// # Errors
+    ///
+    /// What the system says; `NotFound` in kernels without IPv6.
+    pub fn enable_ipv6(&self) -> io::Result<()> {
+        imp::enable_ipv6(&self.name)
+    }
+
+    /// Its addresses of IPv6.
+    ///
+    /// # Errors
+    ///
+    /// What the system says; `NotFound` in kernels without IPv6.
+    pub fn ipv6_addresses(&self) -> io::Result<Vec<Ipv6Addr>> {
+        imp::ipv6_addresses(&self.name)
     }
 
     /// Keeps it from sending packets of IPv6 on its own. Nothing to do where there is no IPv6.

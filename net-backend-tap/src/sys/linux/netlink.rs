@@ -39,6 +39,10 @@ pub(in crate::sys) fn attribute(message: &mut Vec<u8>, kind: u16, value: &[u8]) 
 #[cfg(feature = "testing")]
 pub(in crate::sys) const CREATE: u16 = 0x600;
 
+/// `NLM_F_CREATE | NLM_F_REPLACE`: what the request is about may exist already, and is replaced.
+#[cfg(feature = "testing")]
+pub(in crate::sys) const REPLACE: u16 = 0x500;
+
 /// Sends a request and waits for what the kernel answers.
 pub(in crate::sys) fn request(kind: u16, flags: u16, body: &[u8]) -> io::Result<()> {
     const REQUEST_ACK: u16 = 1 | 4;

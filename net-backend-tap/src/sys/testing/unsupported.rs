@@ -1,8 +1,10 @@
 //! Where there are no network namespaces.
 
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
+
+use net_backend_core::MacAddr;
 
 fn unsupported<T>() -> io::Result<T> {
     let message = "the far end of a tap is only made on Linux";
@@ -10,6 +12,10 @@ fn unsupported<T>() -> io::Result<T> {
 }
 
 pub(crate) fn enter_private_network() -> io::Result<()> {
+    unsupported()
+}
+
+pub(crate) fn allow_namespaces() -> io::Result<()> {
     unsupported()
 }
 
@@ -26,6 +32,22 @@ pub(crate) fn set_mtu(_: &str, _: u16) -> io::Result<()> {
 }
 
 pub(crate) fn add_ipv4(_: &str, _: Ipv4Addr, _: u8) -> io::Result<()> {
+    unsupported()
+}
+
+pub(crate) fn set_mac(_: &str, _: MacAddr) -> io::Result<()> {
+    unsupported()
+}
+
+pub(crate) fn set_default_route(_: &str, _: Option<Ipv4Addr>) -> io::Result<()> {
+    unsupported()
+}
+
+pub(crate) fn enable_ipv6(_: &str) -> io::Result<()> {
+    unsupported()
+}
+
+pub(crate) fn ipv6_addresses(_: &str) -> io::Result<Vec<Ipv6Addr>> {
     unsupported()
 }
 

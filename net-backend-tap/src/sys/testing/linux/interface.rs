@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 
+use net_backend_core::MacAddr;
 use rustix::net::netdevice::name_to_index;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 
@@ -37,6 +38,32 @@ pub(crate) fn add_ipv4(name: &str, address: Ipv4Addr, prefix: u8) -> io::Result<
     attribute(&mut message, libc::IFA_ADDRESS, &address.octets());
     request(libc::RTM_NEWADDR, 0, &message)
         .map_err(|error| failed(name, "adding an address to", &error))
+}
+
+pub(crate) fn set_mac(name: &str, address: MacAddr) -> io::Result<()> {
+    let mut message = link(name, 0, 0)?;
+    attribute(&mut message, libc::IFLA_ADDRESS, &address.bytes());
+    request(libc::RTM_NEWLINK, 0, &message)
+        .map_err(|error| failed(name, "setting the address of", &error))
+}
+
+pub(crate) fn set_default_route(name: &str, gateway: Option<Ipv4Addr>) -> io::Result<()> {
+    const MAIN: u8 = libc::RT_TABLE_MAIN;
+    const BOOT: u8 = libc::RTPROT_BOOT;
+    let scope = match gateway {
+        Some(_) => libc::RT_SCOPE_UNIVERSE,
+        None => libc::RT_SCOPE_LINK,
+    };
+    // struct rtmsg.
+    let kind = libc::RTN_UNICAST;
+    let mut message = vec![family(libc::AF_INET), 0, 0, 0, MAIN, BOOT, scope, kind];
+    message.extend([0; 4]);
+    attribute(&mut message, libc::RTA_OIF, &index(name)?.to_ne_bytes());
+    if let Some(gateway) = gateway {
+        attribute(&mut message, libc::RTA_GATEWAY, &gateway.octets());
+    }
+    request(libc::RTM_NEWROUTE, netlink::REPLACE, &message)
+        .map_err(|error| failed(name, "routing through", &error))
 }
 
 pub(crate) fn delete(name: &str) -> io::Result<()> {
@@ -96,14 +123,45 @@ pub(crate) fn throttle(name: &str, bytes_per_second: u32) -> io::Result<()> {
 }
 
 pub(crate) fn disable_ipv6(name: &str) -> io::Result<()> {
-    // Shows the namespace of the thread that looks.
-    let mut path = PathBuf::from("/proc/sys/net/ipv6/conf");
-    path.push(name);
-    path.push("disable_ipv6");
-    match path.exists() {
-        true => fs::write(path, "1").map_err(|error| failed(name, "disabling IPv6 on", &error)),
+    let directory = ipv6(name);
+    match directory.exists() {
+        true => fs::write(directory.join("disable_ipv6"), "1")
+            .map_err(|error| failed(name, "disabling IPv6 on", &error)),
         false => Ok(()),
     }
+}
+
+pub(crate) fn enable_ipv6(name: &str) -> io::Result<()> {
+    let directory = ipv6(name);
+    for (setting, value) in [
+        ("accept_ra", "1"),
+        ("autoconf", "1"),
+        ("accept_dad", "0"),
+        ("router_solicitation_delay", "0"),
+        ("disable_ipv6", "0"),
+    ] {
+        fs::write(directory.join(setting), value)
+            .map_err(|error| failed(name, "enabling IPv6 on", &error))?;
+    }
+    Ok(())
+}
+
+pub(crate) fn ipv6_addresses(name: &str) -> io::Result<Vec<Ipv6Addr>> {
+    /// The fields of a line (proc(5)): address, number of the interface, length of the prefix, scope, flags, name.
+    const FIELDS: usize = 6;
+    let table = fs::read_to_string("/proc/thread-self/net/if_inet6")?;
+    let address = |line: &str| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let is_it = fields.len() == FIELDS && fields.last() == Some(&name);
+        let bits = u128::from_str_radix(fields.first()?, 16).ok()?;
+        is_it.then(|| Ipv6Addr::from(bits))
+    };
+    Ok(table.lines().filter_map(address).collect())
+}
+
+/// The settings of IPv6. Shows the namespace of the thread that looks.
+fn ipv6(name: &str) -> PathBuf {
+    PathBuf::from("/proc/sys/net/ipv6/conf").join(name)
 }
 
 /// The number that the kernel has for the interface.

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use rustix::io::Errno;
 use rustix::process::{getegid, geteuid};
-use rustix::thread::{UnshareFlags, unshare_unsafe};
+use rustix::thread::{CapabilitySet, UnshareFlags, capabilities, unshare_unsafe};
 
 use super::interface;
 
@@ -16,10 +16,18 @@ const CONGESTION_CONTROL: &str = "/proc/sys/net/ipv4/tcp_congestion_control";
 
 pub(crate) fn enter_private_network() -> io::Result<()> {
     match unshare(UnshareFlags::NEWNET) {
-        Err(Errno::PERM) => enter_user_namespace()?,
+        Err(Errno::PERM) => enter_user_namespace(UnshareFlags::NEWNET)?,
         other => other.map_err(super::failed("unshare of the network namespace"))?,
     }
     prepare()
+}
+
+pub(crate) fn allow_namespaces() -> io::Result<()> {
+    let capabilities = capabilities(None)?;
+    if !capabilities.effective.contains(CapabilitySet::SYS_ADMIN) {
+        enter_user_namespace(UnshareFlags::empty())?;
+    }
+    Ok(())
 }
 
 pub(crate) fn enter_new_network() -> io::Result<()> {
@@ -29,10 +37,10 @@ pub(crate) fn enter_new_network() -> io::Result<()> {
     prepare()
 }
 
-/// A user namespace with a network namespace in it, in which this user is root.
-fn enter_user_namespace() -> io::Result<()> {
+/// A user namespace in which this user is root, and the namespaces of `others` in it.
+fn enter_user_namespace(others: UnshareFlags) -> io::Result<()> {
     let (user, group) = (geteuid(), getegid());
-    unshare(UnshareFlags::NEWUSER | UnshareFlags::NEWNET).map_err(|errno| {
+    unshare(UnshareFlags::NEWUSER | others).map_err(|errno| {
         let advice = match errno {
             Errno::INVAL => "this process has several threads already, and only one may ask for a user namespace",
             Errno::PERM => {
