@@ -116,3 +116,86 @@ impl Replies {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::UdpSocket;
+    use std::os::fd::AsRawFd;
+
+    use super::*;
+
+    /// A UDP frame with a payload of "answer".
+    fn frame(source: [u8; 4], source_port: u16, destination: [u8; 4], port: u16) -> Vec<u8> {
+        let mut frame = vec![0; 12];
+        frame.extend([0x08, 0x00, 0x45, 0, 0, 34, 0, 0, 0x40, 0, 64, 17, 0, 0]);
+        frame.extend(source);
+        frame.extend(destination);
+        frame.extend(source_port.to_be_bytes());
+        frame.extend(port.to_be_bytes());
+        frame.extend([0, 14, 0, 0]);
+        frame.extend(b"answer");
+        frame
+    }
+
+    const GUEST: [u8; 4] = [10, 0, 2, 15];
+    const HOST: [u8; 4] = [10, 0, 2, 2];
+
+    #[test]
+    fn who_asked_is_answered_and_nobody_else() {
+        let listener = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
+        peer.set_read_timeout(Some(Duration::from_secs(10)))
+            .unwrap();
+        let port = peer.local_addr().unwrap().port();
+        let mut replies = Replies::new(Some(HOST.into()), None);
+        replies.add(listener.as_raw_fd(), None, 53);
+        let answer = frame(GUEST, 53, HOST, port);
+        let headers = Headers::parse(&answer).unwrap();
+        assert!(!replies.send(&answer, &headers), "nobody asked");
+
+        let question = frame(HOST, port, GUEST, 53);
+        replies.note(&Headers::parse(&question).unwrap());
+        assert!(replies.send(&answer, &headers));
+        let mut payload = [0; 16];
+        let (length, from) = peer.recv_from(&mut payload).unwrap();
+        assert_eq!(&payload[..length], b"answer");
+        assert_eq!(from, listener.local_addr().unwrap());
+
+        for (source_port, to, port) in [
+            (54, HOST, port),
+            (53, HOST, port ^ 1),
+            (53, [10, 0, 2, 3], port),
+        ] {
+            let other = frame(GUEST, source_port, to, port);
+            let headers = Headers::parse(&other).unwrap();
+            assert!(
+                !replies.send(&other, &headers),
+                "{source_port} {to:?} {port}"
+            );
+        }
+        replies.remove(listener.as_raw_fd());
+        assert!(!replies.send(&answer, &headers), "forwarded no more");
+    }
+
+    #[test]
+    fn ports_that_are_not_forwarded_make_nobody_a_peer() {
+        let mut replies = Replies::new(Some(HOST.into()), None);
+        replies.add(0, Some(GUEST.into()), 53);
+        for (to, port) in [(GUEST, 54), ([10, 0, 2, 16], 53)] {
+            let question = frame(HOST, 1000, to, port);
+            replies.note(&Headers::parse(&question).unwrap());
+        }
+        assert!(replies.peers.is_empty());
+    }
+
+    #[test]
+    fn peers_are_bounded() {
+        let mut replies = Replies::new(None, None);
+        replies.add(0, None, 53);
+        for port in 0..=u16::try_from(REMEMBERED).unwrap() {
+            let question = frame(HOST, port, GUEST, 53);
+            replies.note(&Headers::parse(&question).unwrap());
+        }
+        assert_eq!(replies.peers.len(), REMEMBERED);
+    }
+}

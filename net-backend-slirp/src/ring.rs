@@ -230,3 +230,97 @@ impl Drop for Consumer {
         self.ring.close();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ends() -> (Producer, Consumer) {
+        let ring = Arc::new(Ring::new().unwrap());
+        (Producer::new(Arc::clone(&ring)), Consumer::new(ring))
+    }
+
+    fn push(producer: &mut Producer, length: usize) {
+        producer.push(|bytes| {
+            bytes.resize(length, 7);
+            VirtioNetHeader::default()
+        });
+    }
+
+    #[test]
+    fn frames_come_out_in_order_once_they_are_published() {
+        let (mut producer, mut consumer) = ends();
+        for length in 1..=3 {
+            push(&mut producer, length);
+        }
+        assert!(!consumer.refill());
+        producer.publish();
+        for length in 1..=3 {
+            assert!(consumer.refill());
+            assert_eq!(consumer.front().unwrap().bytes, vec![7; length]);
+            consumer.pop();
+        }
+        assert!(!consumer.refill());
+    }
+
+    #[test]
+    fn a_full_ring_stops_the_producer_and_then_loses_and_counts() {
+        let (mut producer, mut consumer) = ends();
+        assert!(!producer.is_full());
+        for _ in 0..ENOUGH / 1024 {
+            push(&mut producer, 1024);
+        }
+        assert!(producer.is_full());
+        producer.publish();
+        assert!(consumer.ring().is_full());
+        for _ in 0..MOST / 1024 {
+            push(&mut producer, 1024);
+        }
+        producer.publish();
+        assert!(consumer.lost() > 0);
+        assert_eq!(consumer.lost(), 0);
+        while consumer.refill() {
+            consumer.pop();
+        }
+        assert!(!producer.is_full());
+    }
+
+    #[test]
+    fn a_producer_that_waits_for_room_is_told_at_half() {
+        let (mut producer, mut consumer) = ends();
+        while !producer.is_full() {
+            push(&mut producer, 1024);
+        }
+        producer.publish();
+        let room = Arc::clone(&consumer.ring);
+        room.writable().arm();
+        let silence = || net_backend_core::wake::Doorbell::silence(room.writable().bell());
+        let mut received = 0;
+        let rang = loop {
+            consumer.refill();
+            consumer.pop();
+            received += 1;
+            if silence() > 0 {
+                break received;
+            }
+        };
+        let cost = 1024 + OVERHEAD;
+        assert_eq!(
+            rang,
+            ENOUGH.div_ceil(cost) - (ENOUGH / 2).div_ceil(cost) + 1
+        );
+    }
+
+    #[test]
+    fn without_a_receiver_nothing_is_kept() {
+        let (mut producer, consumer) = ends();
+        push(&mut producer, 60);
+        producer.publish();
+        let ring = Arc::clone(&consumer.ring);
+        drop(consumer);
+        push(&mut producer, 60);
+        producer.publish();
+        let mut consumer = Consumer::new(ring);
+        assert!(!consumer.refill());
+    }
+}
