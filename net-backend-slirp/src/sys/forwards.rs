@@ -83,8 +83,8 @@ impl<H: Host> Instance<H> {
     ///
     /// # Errors
     ///
-    /// `InvalidInput` if `guest` is outside of the network, is the host's or the name server's address, or is
-    /// forwarded already.
+    /// `AddrInUse` if `guest` is forwarded already, `InvalidInput` if it is outside of the network or is the host's or
+    /// the name server's address.
     pub(crate) fn add_command(&mut self, guest: SocketAddrV4, command: &CStr) -> io::Result<()> {
         let add = self.library.functions().add_exec;
         self.add_guest_forward(
@@ -113,14 +113,14 @@ impl<H: Host> Instance<H> {
     pub(crate) fn remove_guest_forward(&mut self, guest: SocketAddrV4) -> io::Result<()> {
         let remove = self.library.functions().remove_guestfwd;
         let remove = remove.ok_or_else(|| missing("slirp_remove_guestfwd"))?;
-        let address = match guest.ip().is_unspecified() {
-            true => self.guest_server,
-            false => *guest.ip(),
-        };
+        let guest = self.guest_address(guest);
+        let (address, port) = (in_addr(*guest.ip()), guest.port().into());
         self.checked_call(|slirp| {
             // SAFETY: an instance that lives.
-            found(unsafe { remove(slirp, in_addr(address), guest.port().into()) })
-        })
+            found(unsafe { remove(slirp, address, port) })
+        })?;
+        self.guest_forwards.retain(|it| *it != guest);
+        Ok(())
     }
 
     fn add_guest_forward(
@@ -129,19 +129,29 @@ impl<H: Host> Instance<H> {
         guest: SocketAddrV4,
         target: &CStr,
     ) -> io::Result<()> {
+        let guest = self.guest_address(guest);
+        if self.guest_forwards.contains(&guest) {
+            return Err(io::ErrorKind::AddrInUse.into());
+        }
+        let (mut address, port) = (in_addr(*guest.ip()), guest.port().into());
         self.checked_call(|slirp| {
-            let mut address = in_addr(*guest.ip());
-            // SAFETY: an instance that lives; libslirp copies the string and may write the address.
-            let result = unsafe { add(slirp, target.as_ptr(), &mut address, guest.port().into()) };
-            match result {
+            // SAFETY: an instance that lives; libslirp copies the string.
+            match unsafe { add(slirp, target.as_ptr(), &mut address, port) } {
                 0 => Ok(()),
-                _ => Err(io::Error::new(
-                    io::ErrorKind::InvalidInput,
-                    "the address is outside of the guest's network, or belongs to the virtual host or name \
-                     server, or its port is forwarded already",
+                _ => Err(invalid(
+                    "the address is outside of the guest's network, or the virtual host's or name server's",
                 )),
             }
-        })
+        })?;
+        self.guest_forwards.push(guest);
+        Ok(())
+    }
+
+    fn guest_address(&self, guest: SocketAddrV4) -> SocketAddrV4 {
+        match guest.ip().is_unspecified() {
+            true => SocketAddrV4::new(self.guest_server, guest.port()),
+            false => guest,
+        }
     }
 
     fn checked_call(

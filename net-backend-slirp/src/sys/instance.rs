@@ -84,6 +84,8 @@ pub(crate) struct Instance<H: Host> {
     pub(super) library: Arc<Library>,
     /// Where libslirp puts guest forwards that name no address.
     pub(super) guest_server: Ipv4Addr,
+    /// What is forwarded already: libslirp compares ports of different byte orders, and takes the same twice.
+    pub(super) guest_forwards: Vec<SocketAddrV4>,
 }
 
 // SAFETY: libslirp has no thread-local state; every call needs `&mut self` or is under the process-wide lock; the
@@ -129,6 +131,7 @@ impl<H: Host> Instance<H> {
             guest_server: settings
                 .ipv4
                 .map_or(Ipv4Addr::UNSPECIFIED, |it| it.guest_server()),
+            guest_forwards: Vec::new(),
         })
     }
 

@@ -1,0 +1,54 @@
+//! libslirp, opened and called.
+//!
+//! The modules of `sys` are private to the crate, so they are compiled into this test once more. The cases of
+//! `network` need libslirp, those of `opening` the library in `sys/stub_libslirp.rs`, which `cargo test` builds as an
+//! example.
+
+mod frames;
+mod guest;
+mod network;
+mod opening;
+#[path = "../../src/sys/mod.rs"]
+#[expect(
+    dead_code,
+    unused_imports,
+    reason = "what only the crate uses, and the unit tests, which have no harness here"
+)]
+mod sys;
+
+use std::env;
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+
+/// A test, and what has to be there for it.
+struct Case {
+    name: &'static str,
+    run: fn() -> Result<(), Failed>,
+    needs: Result<(), String>,
+}
+
+fn main() -> ExitCode {
+    if env::var_os(opening::PRINT_VERSION).is_some() {
+        return opening::print_version();
+    }
+    let mut arguments = Arguments::from_args();
+    // Some cases count the descriptors of the process.
+    arguments.test_threads = Some(1);
+    let required = env::var("NET_BACKEND_REQUIRE").is_ok_and(|groups| {
+        let mut groups = groups.split(',');
+        groups.any(|group| group == "slirp" || group == "all")
+    });
+    let cases = opening::cases().into_iter().chain(network::cases());
+    let trials = cases.map(|Case { name, run, needs }| {
+        let name = format!("slirp/{name}");
+        match needs {
+            Ok(()) => Trial::test(name, run),
+            Err(reason) if required => Trial::test(name, move || Err(reason.into())),
+            Err(reason) => {
+                Trial::ignorable_test(name, move || Ok(Completion::ignored_with(reason)))
+            }
+        }
+    });
+    libtest_mimic::run(&arguments, trials.collect()).exit_code()
+}
