@@ -35,7 +35,8 @@ fn transmit(bench: &mut Bench<'_>) -> Result<(), Failure> {
             5 => 1 << 18,
             _ => 72 + round * 5,
         };
-        let wire = bench.frame(length.max(14)).on_wire(HeaderLength::Twelve);
+        let frame = bench.frame(length.saturating_sub(12).max(14));
+        let wire = frame.on_wire(HeaderLength::Twelve);
         let wire = wire.get(..length).unwrap_or_default();
         let sent = bench.pair(0)?.tx.send(&[TxSlice::new(wire)])?;
         count(&mut expected, sent, length);
