@@ -1,9 +1,10 @@
-//! `cargo xtask bench`: what the library costs, beside the same thing done by hand.
+//! `cargo xtask bench`: what the library costs, beside the same thing done by hand and beside other programs.
 
 mod case;
 mod machine;
 mod measure;
 mod report;
+mod slirp;
 mod statistics;
 mod sys;
 mod tap;
@@ -14,24 +15,49 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use crate::demo::{lab, optimized, progress};
+use crate::needs::{self, Need};
 use case::Case;
 use machine::Machine;
-use measure::{Control, Random};
+use measure::{Control, Plan, Random};
 use report::Report;
 
-/// Measure what the library costs, beside the same thing done by hand
+/// The Debian packages that `--setup` installs: the peers, and the library that `slirp:` opens.
+const NEEDS: &[Need] = &[
+    Need {
+        package: "slirp4netns",
+        program: Some("slirp4netns"),
+    },
+    Need {
+        package: "passt",
+        program: Some("passt"),
+    },
+    Need {
+        package: "libslirp0",
+        program: None,
+    },
+];
+
+/// Measure what the library costs, beside the same thing done by hand, and beside other programs
 ///
-/// Each row runs the library and a bare loop of the same system calls on the same device, in random order, in
-/// every round. What counts is the ratio: the median of the rounds' quotients, with the quartiles in brackets.
+/// Each row of `tap` runs the library and a bare loop of the same system calls on the same device, in random order,
+/// in every round. Each block of `slirp` does the same with the library, in a thread and without one, other
+/// programs for user-mode networking, and the loopback interface for control; all have the same guest, which is
+/// made of prebuilt frames. Programs that are missing are left out; QEMU is measured where it is installed.
+///
+/// What counts is the ratio: the median of the rounds' quotients, with the quartiles in brackets.
 /// Times of single frames are CPU time of the measuring thread, so that other programs disturb little. For TCP the
 /// time on the wall counts, and the bare loop is the same cable without offloads. Everything runs on one CPU.
 ///
 /// Runs as root, and as an ordinary user where users may make namespaces and open /dev/net/tun.
 #[derive(Args, Debug)]
 pub(crate) struct Options {
+    /// Install missing Debian packages of programs to compare with (with apt-get, through sudo if needed)
+    #[arg(long)]
+    setup: bool,
     /// Write the figures to this file, too
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -41,6 +67,12 @@ pub(crate) struct Options {
     /// Only the rows whose name contains this
     #[arg(long, value_name = "TEXT", default_value = "")]
     only: String,
+    /// Only the contestants whose name contains this; `thread=none` by itself is what a profiler wants to see
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    contestant: String,
+    /// Use so many CPUs. The goals are for one; with more, wake-ups and other programs count too
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    cpus: usize,
 }
 
 /// Makes a case ready to be measured.
@@ -56,21 +88,30 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         (1..=10_000).contains(&options.rounds),
         "--rounds is from 1 to 10000"
     );
+    ensure!(options.cpus >= 1, "--cpus is 1 or more");
+    if options.setup {
+        needs::ensure(NEEDS, true)?;
+    }
     optimized("bench")?;
     // Before there is a second thread.
     lab::enter()?;
-    pin()?;
+    pin(options.cpus)?;
+    raise_limits()?;
     let progress = progress();
     let mut random = Random::new();
     let mut control = Control::new();
     let mut machine = Machine::now();
     let mut rows = Vec::new();
-    for make in tap::cases().chain(tcp::cases()) {
+    let plan = Plan {
+        rounds: options.rounds,
+        only: options.contestant.clone(),
+    };
+    for make in tap::cases().chain(tcp::cases()).chain(slirp::cases()) {
         let mut case = make()?;
         let name = case.name();
         if name.contains(&options.only) {
             progress.set_message(name.clone());
-            let row = measure::measure(&mut *case, options.rounds, &mut random, &mut control);
+            let row = measure::measure(&mut *case, &plan, &mut random, &mut control);
             rows.push(row.with_context(|| name)?);
         }
     }
@@ -86,11 +127,28 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Keeps this thread and those that it makes on one CPU: the last one, which has the least interrupts to serve.
-fn pin() -> Result<()> {
+/// Keeps this thread and those that it makes on some CPUs: the last ones, which have the least interrupts to serve.
+fn pin(count: usize) -> Result<()> {
     let allowed = sched_getaffinity(None)?;
-    let last = (0..CpuSet::MAX_CPU).rev().find(|cpu| allowed.is_set(*cpu));
-    let mut one = CpuSet::new();
-    one.set(last.context("there is no CPU for this process")?);
-    Ok(sched_setaffinity(None, &one)?)
+    let last = (0..CpuSet::MAX_CPU)
+        .rev()
+        .filter(|cpu| allowed.is_set(*cpu));
+    let mut few = CpuSet::new();
+    last.take(count).for_each(|cpu| few.set(cpu));
+    ensure!(
+        few.count() as usize == count,
+        "--cpus {count}: this process may use {}",
+        allowed.count()
+    );
+    Ok(sched_setaffinity(None, &few)?)
+}
+
+/// Idle connections take a descriptor on each side of each network.
+fn raise_limits() -> Result<()> {
+    let limit = getrlimit(Resource::Nofile);
+    let most = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    Ok(setrlimit(Resource::Nofile, most)?)
 }

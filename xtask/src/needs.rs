@@ -70,7 +70,8 @@ pub(crate) fn is_root() -> bool {
     identity.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
 }
 
-fn is_met(need: &Need) -> bool {
+/// Whether this machine has it.
+pub(crate) fn is_met(need: &Need) -> bool {
     match need.program {
         Some(program) => is_program(program),
         None => is_installed(need.package),

@@ -1,4 +1,4 @@
-//! Rounds: both contestants in each, in random order, and a control.
+//! Rounds: all contestants in each, in random order, and a control.
 
 use std::hash::{BuildHasher, RandomState};
 use std::hint::black_box;
@@ -8,7 +8,7 @@ use anyhow::{Result, ensure};
 use rustix::time::{ClockId, clock_gettime};
 use serde::Serialize;
 
-use super::case::{Case, Clock, Contestant, Unit};
+use super::case::{Case, Clock, Comparison, Contestant, Goal, Quotient, Unit};
 use super::statistics::Spread;
 use super::sys::allocations;
 
@@ -17,23 +17,54 @@ use super::sys::allocations;
 pub(super) struct Row {
     pub(super) name: String,
     pub(super) unit: Unit,
+    pub(super) figures: Vec<Figure>,
+    pub(super) comparisons: Vec<Compared>,
+    pub(super) remarks: Vec<String>,
+}
+
+/// What came out for a contestant.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Figure {
+    pub(super) contestant: String,
     /// Nanoseconds for a unit.
-    pub(super) contender: Spread,
-    /// Nanoseconds for a unit.
-    pub(super) bare: Spread,
-    /// Of the costs in each round, library to bare.
-    pub(super) ratio: Spread,
-    /// The most that the median ratio may be, where there is a goal.
-    pub(super) goal: Option<f64>,
-    /// Allocations of the measuring thread for a unit, in the library.
+    pub(super) cost: Spread,
+    /// Allocations of the measuring thread for a unit.
     pub(super) allocations: f64,
 }
 
-/// One run of one contestant.
-#[derive(Clone, Copy, Debug)]
-struct Sample {
+/// What came out for two of them.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Compared {
+    pub(super) contender: String,
+    pub(super) reference: String,
+    pub(super) quotient: Quotient,
+    /// Of the quotients in each round.
+    pub(super) value: Spread,
+    pub(super) goal: Option<Goal>,
+}
+
+impl Compared {
+    /// Whether there is a goal that is not reached.
+    pub(super) fn is_missed(&self) -> bool {
+        let goal = self.goal;
+        goal.is_some_and(|goal| !goal.is_met(self.quotient, self.value.median))
+    }
+}
+
+/// How to measure.
+#[derive(Clone, Debug)]
+pub(super) struct Plan {
+    /// Rounds that count.
+    pub(super) rounds: usize,
+    /// Only contestants whose name contains this.
+    pub(super) only: String,
+}
+
+/// The runs of one contestant, one in each round.
+#[derive(Clone, Debug, Default)]
+struct Samples {
     /// Nanoseconds for a unit.
-    cost: f64,
+    costs: Vec<f64>,
     allocations: u64,
     units: u64,
 }
@@ -41,41 +72,77 @@ struct Sample {
 /// Measures a case. The first round warms up and does not count.
 pub(super) fn measure(
     case: &mut dyn Case,
-    rounds: usize,
+    plan: &Plan,
     random: &mut Random,
     control: &mut Control,
 ) -> Result<Row> {
-    let (mut contender, mut bare, mut ratio) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut allocations, mut units) = (0, 0);
-    for round in 0..=rounds {
+    let names = case.contestants();
+    let mut order: Vec<Contestant> = (0..names.len()).collect();
+    order.retain(|at| names.get(*at).is_some_and(|name| name.contains(&plan.only)));
+    let mut samples = vec![Samples::default(); names.len()];
+    for round in 0..=plan.rounds {
         control.round()?;
-        let (library, by_hand) = if random.coin() {
-            let first = sample(case, Contestant::Contender)?;
-            (first, sample(case, Contestant::Bare)?)
-        } else {
-            let first = sample(case, Contestant::Bare)?;
-            (sample(case, Contestant::Contender)?, first)
-        };
-        if round > 0 {
-            contender.push(library.cost);
-            bare.push(by_hand.cost);
-            ratio.push(library.cost / by_hand.cost);
-            allocations += library.allocations;
-            units += library.units;
+        random.shuffle(&mut order);
+        for contestant in &order {
+            let one = sample(case, *contestant)?;
+            if let Some(all) = samples.get_mut(*contestant).filter(|_| round > 0) {
+                all.costs.extend(one.costs);
+                all.allocations += one.allocations;
+                all.units += one.units;
+            }
         }
     }
-    Ok(Row {
-        name: case.name(),
-        unit: case.unit(),
-        contender: Spread::of(&contender),
-        bare: Spread::of(&bare),
-        ratio: Spread::of(&ratio),
-        goal: case.goal(),
-        allocations: float(allocations) / float(units),
-    })
+    Ok(row(case, &names, &samples))
 }
 
-fn sample(case: &mut dyn Case, contestant: Contestant) -> Result<Sample> {
+fn row(case: &dyn Case, names: &[String], samples: &[Samples]) -> Row {
+    let name = |at: Contestant| names.get(at).cloned().unwrap_or_default();
+    let costs = |at: Contestant| samples.get(at).map_or(&[][..], |it| &it.costs);
+    let compared = |comparison: Comparison| {
+        let Comparison {
+            contender,
+            reference,
+            quotient,
+            goal,
+        } = comparison;
+        let pairs = costs(contender).iter().zip(costs(reference));
+        let values: Vec<f64> = pairs
+            .map(|(contender, reference)| match quotient {
+                Quotient::Costs => contender / reference,
+                Quotient::Rates => reference / contender,
+            })
+            .collect();
+        (!values.is_empty()).then(|| Compared {
+            contender: name(contender),
+            reference: name(reference),
+            quotient,
+            value: Spread::of(&values),
+            goal,
+        })
+    };
+    let measured = names
+        .iter()
+        .zip(samples)
+        .filter(|(_, it)| !it.costs.is_empty());
+    let figures = measured.map(|(name, it)| Figure {
+        contestant: name.clone(),
+        cost: Spread::of(&it.costs),
+        allocations: float(it.allocations) / float(it.units),
+    });
+    Row {
+        name: case.name(),
+        unit: case.unit(),
+        figures: figures.collect(),
+        comparisons: case
+            .comparisons()
+            .into_iter()
+            .filter_map(compared)
+            .collect(),
+        remarks: case.remarks(),
+    }
+}
+
+fn sample(case: &mut dyn Case, contestant: Contestant) -> Result<Samples> {
     let (mut spent, mut units, mut allocated) = (Duration::ZERO, 0, 0);
     while spent < case.duration() {
         case.prepare(contestant)?;
@@ -86,8 +153,8 @@ fn sample(case: &mut dyn Case, contestant: Contestant) -> Result<Sample> {
         allocated += allocations() - allocated_before;
     }
     ensure!(units > 0, "nothing was done");
-    Ok(Sample {
-        cost: spent.as_secs_f64() * 1e9 / float(units),
+    Ok(Samples {
+        costs: vec![spent.as_secs_f64() * 1e9 / float(units)],
         allocations: allocated,
         units,
     })
@@ -148,7 +215,7 @@ impl Control {
     }
 }
 
-/// Coins to toss (xorshift, with a seed from the standard library).
+/// Random numbers (xorshift, with a seed from the standard library).
 pub(super) struct Random(u64);
 
 impl Random {
@@ -157,22 +224,106 @@ impl Random {
         Self(RandomState::new().hash_one(0) | 1)
     }
 
-    fn coin(&mut self) -> bool {
+    /// Puts the elements into any order (Fisher and Yates).
+    fn shuffle<T>(&mut self, elements: &mut [T]) {
+        for last in (1..elements.len()).rev() {
+            elements.swap(last, self.below(last + 1));
+        }
+    }
+
+    fn below(&mut self, limit: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
-        self.0 & 1 << 32 != 0
+        let limit = u64::try_from(limit).unwrap_or(u64::MAX).max(1);
+        usize::try_from((self.0 >> 32) % limit).unwrap_or(0)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::case::{BY_HAND, LIBRARY};
     use super::*;
 
     #[test]
-    fn coins_fall_on_both_sides() {
+    fn every_order_comes_up() {
         let mut random = Random::new();
-        let heads = (0..1000).filter(|_| random.coin()).count();
-        assert!((400..600).contains(&heads), "{heads}");
+        let mut first = [0; 3];
+        for _ in 0..3000 {
+            let mut order = [0, 1, 2];
+            random.shuffle(&mut order);
+            first[order[0]] += 1;
+            order.sort_unstable();
+            assert_eq!(order, [0, 1, 2]);
+        }
+        assert!(first.iter().all(|it| (800..1200).contains(it)), "{first:?}");
+    }
+
+    /// Nothing, done at once.
+    struct Nothing;
+
+    impl Case for Nothing {
+        fn name(&self) -> String {
+            "nothing".to_owned()
+        }
+
+        fn unit(&self) -> Unit {
+            Unit::Frame
+        }
+
+        fn duration(&self) -> Duration {
+            Duration::from_nanos(1)
+        }
+
+        fn comparisons(&self) -> Vec<Comparison> {
+            let comparison = |quotient, goal| Comparison {
+                contender: LIBRARY,
+                reference: BY_HAND,
+                quotient,
+                goal,
+            };
+            let (costs, rates) = (Quotient::Costs, Quotient::Rates);
+            vec![
+                comparison(costs, Goal::gate(0.9)),
+                comparison(rates, Goal::gate(2.1)),
+            ]
+        }
+
+        fn prepare(&mut self, _: Contestant) -> Result<()> {
+            Ok(())
+        }
+
+        fn run(&mut self, _: Contestant) -> Result<u64> {
+            Ok(1)
+        }
+    }
+
+    #[test]
+    fn quotients_are_of_the_runs_in_the_same_round() {
+        let samples = |costs: [f64; 3]| Samples {
+            costs: costs.to_vec(),
+            allocations: 6,
+            units: 3,
+        };
+        let runs = [samples([2.0, 20.0, 200.0]), samples([4.0, 40.0, 400.0])];
+        let row = row(&Nothing, &Nothing.contestants(), &runs);
+        let medians: Vec<f64> = row.comparisons.iter().map(|it| it.value.median).collect();
+        assert_eq!(medians, [0.5, 2.0]);
+        let missed: Vec<bool> = row.comparisons.iter().map(Compared::is_missed).collect();
+        assert_eq!(missed, [false, true]);
+        assert_eq!(row.figures[1].cost.median, 40.0);
+        assert_eq!(row.figures[0].allocations, 2.0);
+    }
+
+    #[test]
+    fn contestants_can_be_left_out() {
+        let plan = Plan {
+            rounds: 2,
+            only: "hand".to_owned(),
+        };
+        let row = measure(&mut Nothing, &plan, &mut Random::new(), &mut Control::new()).unwrap();
+        assert_eq!(row.figures.len(), 1);
+        assert_eq!(row.figures[0].contestant, "by hand");
+        assert!(row.comparisons.is_empty());
     }
 }

@@ -12,7 +12,7 @@ use net_backend::{
 use net_backend_tap::testing::{Interface, PacketSocket};
 
 use super::MakeCase;
-use super::case::{Case, Contestant, Unit};
+use super::case::{Case, Contestant, Goal, LIBRARY, Unit};
 use crate::demo::lab;
 
 /// Frames in one run; the tap's queue has room for them.
@@ -116,6 +116,35 @@ impl Send {
             pieces,
         }))
     }
+
+    fn run_library(&mut self) -> Result<u64> {
+        let tx = &mut self.nic.queue.tx;
+        let (header, frame) = self.frame.split_at(self.header.bytes());
+        for _ in 0..BURST {
+            let sent = match self.pieces {
+                Pieces::One => tx.send(&[TxSlice::new(&self.frame)])?,
+                Pieces::Two => tx.send(&[TxSlice::new(header), TxSlice::new(frame)])?,
+            };
+            ensure!(sent == Sent::Queued, "{sent:?}");
+        }
+        tx.flush()?;
+        Ok(u64::from(BURST))
+    }
+
+    fn run_by_hand(&mut self) -> Result<u64> {
+        let (header, frame) = self.frame.split_at(self.header.bytes());
+        for _ in 0..BURST {
+            let written = match self.pieces {
+                Pieces::One => self.bare.write(&self.frame)?,
+                Pieces::Two => {
+                    let pieces = [IoSlice::new(header), IoSlice::new(frame)];
+                    self.bare.write_vectored(&pieces)?
+                }
+            };
+            ensure!(written == self.frame.len(), "only {written} bytes went");
+        }
+        Ok(u64::from(BURST))
+    }
 }
 
 impl Case for Send {
@@ -131,41 +160,19 @@ impl Case for Send {
         Unit::Frame
     }
 
-    fn goal(&self) -> Option<f64> {
-        Some(GOAL)
+    fn goal(&self) -> Option<Goal> {
+        Goal::gate(GOAL)
     }
 
     fn prepare(&mut self, _: Contestant) -> Result<()> {
         Ok(())
     }
 
-    fn run_contender(&mut self) -> Result<u64> {
-        let tx = &mut self.nic.queue.tx;
-        let (header, frame) = self.frame.split_at(self.header.bytes());
-        for _ in 0..BURST {
-            let sent = match self.pieces {
-                Pieces::One => tx.send(&[TxSlice::new(&self.frame)])?,
-                Pieces::Two => tx.send(&[TxSlice::new(header), TxSlice::new(frame)])?,
-            };
-            ensure!(sent == Sent::Queued, "{sent:?}");
+    fn run(&mut self, contestant: Contestant) -> Result<u64> {
+        match contestant {
+            LIBRARY => self.run_library(),
+            _ => self.run_by_hand(),
         }
-        tx.flush()?;
-        Ok(u64::from(BURST))
-    }
-
-    fn run_bare(&mut self) -> Result<u64> {
-        let (header, frame) = self.frame.split_at(self.header.bytes());
-        for _ in 0..BURST {
-            let written = match self.pieces {
-                Pieces::One => self.bare.write(&self.frame)?,
-                Pieces::Two => {
-                    let pieces = [IoSlice::new(header), IoSlice::new(frame)];
-                    self.bare.write_vectored(&pieces)?
-                }
-            };
-            ensure!(written == self.frame.len(), "only {written} bytes went");
-        }
-        Ok(u64::from(BURST))
     }
 }
 
@@ -207,6 +214,34 @@ impl Receive {
         );
         Ok(frames)
     }
+
+    fn run_library(&mut self) -> Result<u64> {
+        let rx = &mut self.nic.queue.rx;
+        let mut frames = 0;
+        while rx.recv(&mut [RxSlice::new(&mut self.buffer)])?.is_some() {
+            frames += 1;
+        }
+        Self::all(frames)
+    }
+
+    fn run_by_hand(&mut self) -> Result<u64> {
+        let mut frames = 0;
+        loop {
+            let outcome = match self.kind {
+                Buffer::Any | Buffer::Unsafe => self.bare.read(&mut self.buffer),
+                Buffer::Tight => {
+                    let first = IoSliceMut::new(&mut self.buffer);
+                    let pieces = &mut [first, IoSliceMut::new(&mut self.spare)];
+                    self.bare.read_vectored(pieces)
+                }
+            };
+            match outcome {
+                Ok(_) => frames += 1,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Self::all(frames),
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
 }
 
 impl Case for Receive {
@@ -223,8 +258,8 @@ impl Case for Receive {
         Unit::Frame
     }
 
-    fn goal(&self) -> Option<f64> {
-        (self.kind != Buffer::Unsafe).then_some(GOAL)
+    fn goal(&self) -> Option<Goal> {
+        Goal::gate(GOAL).filter(|_| self.kind != Buffer::Unsafe)
     }
 
     fn duration(&self) -> Duration {
@@ -238,31 +273,10 @@ impl Case for Receive {
         Ok(())
     }
 
-    fn run_contender(&mut self) -> Result<u64> {
-        let rx = &mut self.nic.queue.rx;
-        let mut frames = 0;
-        while rx.recv(&mut [RxSlice::new(&mut self.buffer)])?.is_some() {
-            frames += 1;
-        }
-        Self::all(frames)
-    }
-
-    fn run_bare(&mut self) -> Result<u64> {
-        let mut frames = 0;
-        loop {
-            let outcome = match self.kind {
-                Buffer::Any | Buffer::Unsafe => self.bare.read(&mut self.buffer),
-                Buffer::Tight => {
-                    let first = IoSliceMut::new(&mut self.buffer);
-                    let pieces = &mut [first, IoSliceMut::new(&mut self.spare)];
-                    self.bare.read_vectored(pieces)
-                }
-            };
-            match outcome {
-                Ok(_) => frames += 1,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Self::all(frames),
-                Err(error) => return Err(error.into()),
-            }
+    fn run(&mut self, contestant: Contestant) -> Result<u64> {
+        match contestant {
+            LIBRARY => self.run_library(),
+            _ => self.run_by_hand(),
         }
     }
 }

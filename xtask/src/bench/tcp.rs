@@ -6,7 +6,7 @@ use anyhow::Result;
 use net_backend::Features;
 
 use super::MakeCase;
-use super::case::{Case, Clock, Contestant, Unit};
+use super::case::{Case, Clock, Contestant, Goal, LIBRARY, Unit};
 use crate::demo::lab::{Cable, Lab, Side};
 use crate::demo::transfer;
 
@@ -30,12 +30,6 @@ struct Offloads {
     cable: Option<Cable>,
 }
 
-impl Offloads {
-    fn transfer(&self) -> Result<u64> {
-        Ok(transfer(&self.lab, Side::Left, DURATION)?.bytes)
-    }
-}
-
 impl Case for Offloads {
     fn name(&self) -> String {
         "TCP through two taps, offloads or none".to_owned()
@@ -53,8 +47,8 @@ impl Case for Offloads {
         DURATION
     }
 
-    fn goal(&self) -> Option<f64> {
-        Some(0.1)
+    fn goal(&self) -> Option<Goal> {
+        Goal::gate(0.1)
     }
 
     fn prepare(&mut self, contestant: Contestant) -> Result<()> {
@@ -62,18 +56,14 @@ impl Case for Offloads {
             cable.unplug()?;
         }
         let offloads = match contestant {
-            Contestant::Contender => Features::OFFLOADS,
-            Contestant::Bare => Features::empty(),
+            LIBRARY => Features::OFFLOADS,
+            _ => Features::empty(),
         };
         self.cable = Some(self.lab.join(offloads)?);
         Ok(())
     }
 
-    fn run_contender(&mut self) -> Result<u64> {
-        self.transfer()
-    }
-
-    fn run_bare(&mut self) -> Result<u64> {
-        self.transfer()
+    fn run(&mut self, _: Contestant) -> Result<u64> {
+        Ok(transfer(&self.lab, Side::Left, DURATION)?.bytes)
     }
 }

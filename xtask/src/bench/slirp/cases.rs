@@ -1,0 +1,256 @@
+//! What is measured: bulk both ways, round trips, connections, and what idle connections cost.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use super::super::MakeCase;
+use super::super::case::{Case, Clock, Comparison, Contestant, Goal, Quotient, Unit};
+use super::entrant::{Client, Entrant, Offloads, Threading};
+use super::host::{Host, Service};
+use super::peer::Peer;
+
+/// How many connections are idle in the rows about them.
+const IDLE: usize = 400;
+
+/// All cases of this file.
+pub(in super::super) fn cases() -> impl Iterator<Item = MakeCase> {
+    [
+        Work::Upload,
+        Work::Download,
+        Work::RoundTrips,
+        Work::Connections,
+        Work::Idle,
+    ]
+    .into_iter()
+    .map(|work| -> MakeCase { Box::new(move || Ok(Box::new(Slirp::new(work)?))) })
+}
+
+/// What is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Work {
+    Upload,
+    Download,
+    RoundTrips,
+    Connections,
+    /// Round trips too, with and without idle connections.
+    Idle,
+}
+
+/// One kind of work.
+struct Slirp {
+    work: Work,
+    host: Host,
+    field: Vec<Starter>,
+    missing: Vec<Peer>,
+}
+
+/// Who takes part, and what it is once it has started.
+struct Starter {
+    entrant: Entrant,
+    idle: usize,
+    client: Option<Client>,
+}
+
+impl Slirp {
+    fn new(work: Work) -> Result<Self> {
+        let peers = Peer::ALL.into_iter();
+        let (present, missing): (Vec<Peer>, Vec<Peer>) =
+            peers.partition(|peer| Entrant::Peer(*peer).is_installed());
+        let mut entrants = work.entrants();
+        entrants.extend(present.into_iter().map(Entrant::Peer));
+        let idle: &[usize] = match work {
+            Work::Idle => &[0, IDLE],
+            _ => {
+                entrants.push(Entrant::Loopback);
+                &[0]
+            }
+        };
+        let field = entrants.into_iter().flat_map(|entrant| {
+            idle.iter().map(move |idle| Starter {
+                entrant,
+                idle: *idle,
+                client: None,
+            })
+        });
+        Ok(Self {
+            work,
+            host: Host::start(work.duration())?,
+            field: field.collect(),
+            missing,
+        })
+    }
+
+    fn client(&mut self, contestant: Contestant) -> Result<&mut Client> {
+        let starter = self.field.get_mut(contestant);
+        let client = starter.and_then(|starter| starter.client.as_mut());
+        client.context("it was not started")
+    }
+}
+
+impl Case for Slirp {
+    fn name(&self) -> String {
+        let name = match self.work {
+            Work::Upload => "slirp upload: guest to host, one TCP flow, MTU 1500",
+            Work::Download => "slirp download: host to guest, one TCP flow, MTU 1500",
+            Work::RoundTrips => "slirp round trip: one byte there and back over TCP",
+            Work::Connections => "slirp connections: open, one byte there and back, close",
+            Work::Idle => "slirp idle: round trip beside 400 idle connections and beside none",
+        };
+        name.to_owned()
+    }
+
+    fn unit(&self) -> Unit {
+        match self.work {
+            Work::Upload | Work::Download => Unit::Byte,
+            Work::RoundTrips | Work::Idle => Unit::RoundTrip,
+            Work::Connections => Unit::Connection,
+        }
+    }
+
+    fn clock(&self) -> Clock {
+        Clock::Wall
+    }
+
+    fn duration(&self) -> Duration {
+        self.work.duration()
+    }
+
+    fn contestants(&self) -> Vec<String> {
+        let names = self.field.iter().map(|starter| match starter.idle {
+            0 => starter.entrant.name(),
+            idle => format!("{}, {idle} idle", starter.entrant.name()),
+        });
+        names.collect()
+    }
+
+    fn comparisons(&self) -> Vec<Comparison> {
+        let mut comparisons = Vec::new();
+        for (contender, one) in self.field.iter().enumerate() {
+            for (reference, other) in self.field.iter().enumerate() {
+                if let Some(goal) = self.work.goal(one, other) {
+                    comparisons.push(Comparison {
+                        contender,
+                        reference,
+                        quotient: self.work.quotient(),
+                        goal,
+                    });
+                }
+            }
+        }
+        comparisons
+    }
+
+    fn remarks(&self) -> Vec<String> {
+        let missing = self.missing.iter().map(|peer| {
+            let package = peer.need().package;
+            let name = peer.name();
+            format!("{name} is missing: `sudo apt-get install {package}`")
+        });
+        let lossy = self.field.iter().filter_map(|starter| {
+            let count = starter.client.as_ref()?.retransmissions();
+            let name = starter.entrant.name();
+            (count > 0).then(|| format!("{name}: something had to be sent again {count} times"))
+        });
+        missing.chain(lossy).collect()
+    }
+
+    fn prepare(&mut self, contestant: Contestant) -> Result<()> {
+        let starter = self.field.get_mut(contestant).context("no such entrant")?;
+        if starter.client.is_none() {
+            let mut client = starter.entrant.start(&self.host)?;
+            let held = client.hold(self.host.port(Service::Hold), starter.idle);
+            held.with_context(|| starter.entrant.name())?;
+            starter.client = Some(client);
+        }
+        if self.unit() == Unit::RoundTrip {
+            let port = self.host.port(Service::Echo);
+            self.client(contestant)?.open_echo(port)?;
+        }
+        Ok(())
+    }
+
+    fn run(&mut self, contestant: Contestant) -> Result<u64> {
+        let (work, duration) = (self.work, self.duration());
+        let [sink, source, echo] =
+            [Service::Sink, Service::Source, Service::Echo].map(|it| self.host.port(it));
+        let name = self.contestants().into_iter().nth(contestant);
+        let client = self.client(contestant)?;
+        let done = match work {
+            Work::Upload => client.upload(sink, duration),
+            Work::Download => client.download(source, duration),
+            Work::RoundTrips | Work::Idle => client.round_trips(duration),
+            Work::Connections => client.connections(echo, duration),
+        };
+        done.with_context(|| name.unwrap_or_default())
+    }
+}
+
+impl Work {
+    fn duration(self) -> Duration {
+        Duration::from_millis(match self {
+            Self::Upload | Self::Download => 150,
+            Self::Connections => 100,
+            Self::RoundTrips | Self::Idle => 60,
+        })
+    }
+
+    /// The ways to use the library that matter here.
+    fn entrants(self) -> Vec<Entrant> {
+        let offloads: &[Offloads] = match self {
+            Self::Upload => &[Offloads::None, Offloads::Transmit],
+            Self::Download => &[Offloads::Receive, Offloads::None],
+            Self::RoundTrips | Self::Connections | Self::Idle => &[Offloads::None],
+        };
+        let both = offloads.iter().flat_map(|offloads| {
+            [Threading::Inline, Threading::Own].map(|threading| Entrant::Slirp {
+                threading,
+                offloads: *offloads,
+            })
+        });
+        both.collect()
+    }
+
+    fn quotient(self) -> Quotient {
+        match self {
+            Self::Upload | Self::Download | Self::Connections => Quotient::Rates,
+            Self::RoundTrips | Self::Idle => Quotient::Costs,
+        }
+    }
+
+    /// What is asked of `one` beside `other`: `Some(None)` where it only informs, `None` where it means nothing.
+    fn goal(self, one: &Starter, other: &Starter) -> Option<Option<Goal>> {
+        let threading = match one.entrant {
+            Entrant::Slirp { threading, .. } => Some(threading),
+            _ => None,
+        };
+        if self == Self::Idle {
+            let is_pair = one.entrant == other.entrant && one.idle > 0 && other.idle == 0;
+            return is_pair.then(|| threading.and_then(|_| Goal::gate(1.5)));
+        }
+        let (Entrant::Slirp { offloads, .. }, Entrant::Peer(peer)) = (one.entrant, other.entrant)
+        else {
+            return None;
+        };
+        let is_headline = match self {
+            Self::Upload => offloads == Offloads::None,
+            Self::Download => offloads == Offloads::Receive,
+            // The thread costs a wake-up.
+            Self::RoundTrips => threading == Some(Threading::Inline),
+            Self::Connections | Self::Idle => true,
+        };
+        Some(self.goal_beside(peer).filter(|_| is_headline))
+    }
+
+    fn goal_beside(self, peer: Peer) -> Option<Goal> {
+        match (self, peer) {
+            (Self::Upload, Peer::Slirp4netns) => Goal::aim(14.0, 20.0),
+            (Self::Upload, Peer::Passt) => Goal::aim(0.9, 1.1),
+            (Self::Download, Peer::Slirp4netns) => Goal::aim(5.0, 6.5),
+            (Self::Download, Peer::Passt) => Goal::aim(1.0, 1.6),
+            (Self::RoundTrips, Peer::Slirp4netns) => Goal::aim(0.75, 0.53),
+            (Self::Connections, Peer::Slirp4netns) => Goal::gate(1.0),
+            _ => None,
+        }
+    }
+}
