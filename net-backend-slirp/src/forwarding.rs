@@ -6,7 +6,7 @@ use net_backend_core::{
 };
 
 use crate::config::SlirpConfig;
-use crate::forward::{HostForward, HostForwardKey, Transport};
+use crate::forward::{HostForwardKey, Transport};
 use crate::network::Network;
 use crate::sockets::OpenSocket;
 use crate::stack::Stack;
@@ -43,11 +43,8 @@ impl PortForwards {
 
 impl PortForwarding for PortForwards {
     fn add(&self, rule: &str) -> Result<Forwarding> {
-        let rule: HostForward = rule.parse().map_err(Box::<ConfigError>::new)?;
-        let mut config = SlirpConfig::clone(&self.config);
-        config.host_forwards = vec![rule.clone()];
-        config.check().map_err(Box::new)?;
-        self.with(|stack| stack.add_host_forward(&config, &rule))?
+        let rule = self.config.host_forward(rule)?;
+        self.with(|stack| stack.add_host_forward(&self.config, &rule))?
     }
 
     fn remove(&self, host_side: &str) -> Result<()> {
