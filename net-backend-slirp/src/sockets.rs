@@ -20,6 +20,8 @@ pub(crate) struct Sockets {
     poller: Arc<Poller>,
     /// By descriptor number.
     sockets: Vec<Socket>,
+    /// The same, what is seldom looked at: libslirp goes through all sockets in every turn.
+    origins: Vec<Origin>,
     /// The current round of wants; a socket with another number in it is not wanted.
     round: u32,
     /// Whether the poller was told something in this round.
@@ -47,9 +49,14 @@ struct Socket {
     /// What the poller was told: at least what is wanted, until it reports something else.
     armed: Events,
     ready: Events,
+    is_open: bool,
     is_listener: bool,
     /// The turn in which it was ready and there was no room.
     deferred: u64,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Origin {
     flow: Option<Flow>,
     opened: Option<Instant>,
 }
@@ -68,6 +75,7 @@ impl Sockets {
         Self {
             poller,
             sockets: Vec::new(),
+            origins: Vec::new(),
             round: 1,
             changed: false,
             turn: 1,
@@ -83,34 +91,26 @@ impl Sockets {
     /// libslirp opened or accepted a socket.
     pub(crate) fn register(&mut self, descriptor: RawFd) {
         let flow = self.arriving;
-        let Some(socket) = self.at(descriptor) else {
-            return;
-        };
-        *socket = Socket {
-            flow,
-            opened: Some(Instant::now()),
-            ..Socket::default()
-        };
+        self.begin(descriptor, flow);
         self.flows.extend(flow.map(|flow| (flow.key(), descriptor)));
-        self.note_fresh(descriptor);
         self.is_full |= descriptor >= self.bound;
     }
 
     /// libslirp closes a socket next.
     pub(crate) fn unregister(&mut self, descriptor: RawFd) {
         self.poller.remove(descriptor);
-        if let Some(socket) = self.at(descriptor) {
-            let flow = socket.flow;
+        if let Some(socket) = self.known(descriptor) {
             *socket = Socket::default();
-            if let Some(flow) = flow {
-                self.flows.remove(&flow.key());
-            }
+        }
+        let origin = index(descriptor).and_then(|index| self.origins.get_mut(index));
+        if let Some(flow) = origin.map(std::mem::take).and_then(|origin| origin.flow) {
+            self.flows.remove(&flow.key());
         }
     }
 
     /// A listener of a port forwarding, which may have to wait when descriptors are short.
     pub(crate) fn set_listener(&mut self, descriptor: RawFd) {
-        if let Some(socket) = self.at(descriptor) {
+        if let Some(socket) = self.known(descriptor) {
             socket.is_listener = true;
         }
     }
@@ -145,13 +145,9 @@ impl Sockets {
     /// libslirp wants to know when one of `events` is there; returns the socket's index.
     pub(crate) fn want(&mut self, descriptor: RawFd, events: Events) -> i32 {
         let (round, is_full) = (self.round, self.is_full);
-        let Some(socket) = self.at(descriptor) else {
-            return -1;
+        let Some(socket) = self.known(descriptor).filter(|socket| socket.is_open) else {
+            return self.want_new(descriptor, events);
         };
-        let first = socket.opened.is_none();
-        if first {
-            socket.opened = Some(Instant::now());
-        }
         if is_full && socket.is_listener {
             socket.round = 0;
             return descriptor;
@@ -159,14 +155,18 @@ impl Sockets {
         socket.round = round;
         socket.wanted = events;
         if !socket.armed.contains(events) {
-            let was_armed = !socket.armed.is_empty();
-            socket.armed = events;
-            self.arm(descriptor, events, was_armed);
-        }
-        if first {
-            self.note_fresh(descriptor);
+            self.arm(descriptor, events);
         }
         descriptor
+    }
+
+    /// A socket that libslirp did not tell about when it made it.
+    fn want_new(&mut self, descriptor: RawFd, events: Events) -> i32 {
+        if self.begin(descriptor, None) {
+            self.want(descriptor, events)
+        } else {
+            -1
+        }
     }
 
     /// Begins a turn with what the poller found.
@@ -217,14 +217,14 @@ impl Sockets {
         !self.is_full || self.flows.contains_key(&flow.key())
     }
 
-    /// The sockets that are open.
+    /// The connections that are open.
     pub(crate) fn open(&self) -> impl Iterator<Item = OpenSocket> + use<'_> {
-        let all = self.sockets.iter().zip(0..);
-        all.filter_map(|(socket, descriptor)| {
+        let all = self.sockets.iter().zip(&self.origins).zip(0..);
+        all.filter_map(|((socket, origin), descriptor)| {
             Some(OpenSocket {
                 descriptor,
-                flow: socket.flow,
-                opened: socket.opened.filter(|_| !socket.is_listener)?,
+                flow: origin.flow,
+                opened: origin.opened.filter(|_| !socket.is_listener)?,
             })
         })
     }
@@ -237,25 +237,47 @@ impl Sockets {
         }
     }
 
-    fn note_fresh(&mut self, descriptor: RawFd) {
+    /// A socket with a number that was free; `false` for what is no number of a descriptor.
+    fn begin(&mut self, descriptor: RawFd, flow: Option<Flow>) -> bool {
+        let Some(index) = index(descriptor) else {
+            return false;
+        };
+        // The numbers come from the system, which bounds them.
+        if index >= self.sockets.len() {
+            self.sockets.resize(index + 1, Socket::default());
+            self.origins.resize(index + 1, Origin::default());
+        }
+        if let Some(socket) = self.sockets.get_mut(index) {
+            *socket = Socket {
+                is_open: true,
+                ..Socket::default()
+            };
+        }
+        if let Some(origin) = self.origins.get_mut(index) {
+            let opened = Some(Instant::now());
+            *origin = Origin { flow, opened };
+        }
         if let Some(fresh) = &mut self.fresh {
             fresh.push(descriptor);
         }
+        true
     }
 
-    fn arm(&mut self, descriptor: RawFd, events: Events, was_armed: bool) {
-        self.changed = true;
-        let told = if was_armed {
-            self.poller.modify(descriptor, events)
+    fn arm(&mut self, descriptor: RawFd, events: Events) {
+        let Self {
+            poller, sockets, ..
+        } = self;
+        let Some(socket) = index(descriptor).and_then(|index| sockets.get_mut(index)) else {
+            return;
+        };
+        let told = if socket.armed.is_empty() {
+            poller.add(descriptor, events)
         } else {
-            self.poller.add(descriptor, events)
+            poller.modify(descriptor, events)
         };
         // A socket that cannot be watched stays unwatched; the next round tries again.
-        if told.is_err() {
-            if let Some(socket) = self.at(descriptor) {
-                socket.armed = Events::empty();
-            }
-        }
+        socket.armed = told.map_or(Events::empty(), |()| events);
+        self.changed = true;
     }
 
     fn disarm(&self, descriptor: RawFd, wanted: Events) {
@@ -264,167 +286,16 @@ impl Sockets {
         }
     }
 
+    #[inline]
     fn known(&mut self, descriptor: RawFd) -> Option<&mut Socket> {
-        self.sockets.get_mut(usize::try_from(descriptor).ok()?)
+        self.sockets.get_mut(index(descriptor)?)
     }
+}
 
-    /// The socket's place, made if there is none. The numbers come from the system, which bounds them.
-    fn at(&mut self, descriptor: RawFd) -> Option<&mut Socket> {
-        let index = usize::try_from(descriptor).ok()?;
-        if index >= self.sockets.len() {
-            self.sockets.resize(index + 1, Socket::default());
-        }
-        self.sockets.get_mut(index)
-    }
+#[inline]
+fn index(descriptor: RawFd) -> Option<usize> {
+    usize::try_from(descriptor).ok()
 }
 
 #[cfg(test)]
-mod tests {
-    use std::io::Write;
-    use std::os::fd::AsRawFd;
-    use std::os::unix::net::UnixStream;
-    use std::time::Duration;
-
-    use super::*;
-
-    struct World {
-        sockets: Sockets,
-        poller: Arc<Poller>,
-    }
-
-    impl World {
-        fn new() -> Self {
-            let poller = Arc::new(Poller::new().unwrap());
-            let sockets = Sockets::new(Arc::clone(&poller));
-            Self { sockets, poller }
-        }
-
-        /// What the poller finds now, and a turn begun with it.
-        fn found(&mut self) -> usize {
-            let mut ready = Vec::new();
-            self.poller.wait(&mut ready, Some(Duration::ZERO)).unwrap();
-            self.sockets.begin_turn(&ready);
-            ready.len()
-        }
-    }
-
-    /// A socket with something to read.
-    fn readable() -> (UnixStream, UnixStream) {
-        let (mut far, near) = UnixStream::pair().unwrap();
-        far.write_all(b"x").unwrap();
-        (near, far)
-    }
-
-    #[test]
-    fn what_is_wanted_and_ready_is_told_once() {
-        let mut world = World::new();
-        let (near, _far) = readable();
-        let socket = near.as_raw_fd();
-        world.sockets.register(socket);
-        world.sockets.begin_round();
-        let index = world.sockets.want(socket, Events::IN);
-        assert!(world.sockets.is_changed());
-        assert_eq!(world.found(), 1);
-        assert_eq!(world.sockets.take_ready(index, true), Events::IN);
-        assert_eq!(world.sockets.take_ready(index, true), Events::empty());
-    }
-
-    #[test]
-    fn a_socket_that_is_wanted_no_more_is_found_once_and_then_left_alone() {
-        let mut world = World::new();
-        let (near, _far) = readable();
-        let socket = near.as_raw_fd();
-        world.sockets.begin_round();
-        world.sockets.want(socket, Events::IN);
-        world.sockets.begin_round();
-        assert_eq!(world.found(), 1);
-        assert_eq!(world.sockets.take_ready(socket, true), Events::empty());
-        assert_eq!(world.found(), 0);
-        world.sockets.begin_round();
-        world.sockets.want(socket, Events::IN);
-        assert!(world.sockets.is_changed());
-        assert_eq!(world.found(), 1);
-        assert_eq!(world.sockets.take_ready(socket, true), Events::IN);
-    }
-
-    #[test]
-    fn the_same_want_costs_nothing() {
-        let mut world = World::new();
-        let (near, _far) = readable();
-        for round in 0..3 {
-            world.sockets.begin_round();
-            world.sockets.want(near.as_raw_fd(), Events::IN);
-            assert_eq!(world.sockets.is_changed(), round == 0);
-        }
-    }
-
-    #[test]
-    fn who_had_to_wait_for_room_is_alone_in_the_next_turn() {
-        let mut world = World::new();
-        let pairs: Vec<_> = (0..3).map(|_| readable()).collect();
-        let sockets: Vec<RawFd> = pairs.iter().map(|(near, _)| near.as_raw_fd()).collect();
-        let mut serve = |has_room: [bool; 3]| {
-            world.sockets.begin_round();
-            for socket in &sockets {
-                world.sockets.want(*socket, Events::IN);
-            }
-            assert_eq!(world.found(), 3);
-            let pairs = sockets.iter().zip(has_room);
-            let served =
-                pairs.map(|(socket, has_room)| world.sockets.take_ready(*socket, has_room));
-            served.map(|ready| !ready.is_empty()).collect::<Vec<_>>()
-        };
-        assert_eq!(serve([true, false, false]), [true, false, false]);
-        assert_eq!(serve([true, true, false]), [false, true, false]);
-        assert_eq!(serve([true, true, true]), [false, false, true]);
-        assert_eq!(serve([true, true, true]), [true, true, true]);
-    }
-
-    #[test]
-    fn a_number_that_is_used_again_is_watched_again() {
-        let mut world = World::new();
-        let (near, far) = readable();
-        let socket = near.as_raw_fd();
-        world.sockets.register(socket);
-        world.sockets.begin_round();
-        world.sockets.want(socket, Events::IN);
-        world.sockets.unregister(socket);
-        drop((near, far));
-        let (other, _far) = readable();
-        if other.as_raw_fd() != socket {
-            // Another thread was faster with the number.
-            return;
-        }
-        world.sockets.begin_round();
-        world.sockets.want(socket, Events::IN);
-        assert_eq!(world.found(), 1);
-        assert_eq!(world.sockets.take_ready(socket, true), Events::IN);
-    }
-
-    #[test]
-    fn only_known_flows_pass_when_descriptors_are_short() {
-        let mut world = World::new();
-        let flow = |port: u16| Flow {
-            transport: crate::forward::Transport::Udp,
-            guest: ([10, 0, 2, 15], port).into(),
-            remote: ([192, 0, 2, 1], 53).into(),
-        };
-        let (near, _far) = readable();
-        assert!(world.sockets.admits(&flow(1)));
-        world.sockets.bound = 0;
-        world.sockets.arriving = Some(flow(1));
-        world.sockets.register(near.as_raw_fd());
-        assert!(world.sockets.is_full());
-        assert!(world.sockets.admits(&flow(1)));
-        assert!(!world.sockets.admits(&flow(2)));
-        world.sockets.set_listener(near.as_raw_fd());
-        world.sockets.begin_round();
-        world.sockets.want(near.as_raw_fd(), Events::IN);
-        assert_eq!(world.found(), 0, "a listener waits");
-        world.sockets.bound = RawFd::MAX;
-        assert!(world.sockets.admits(&flow(2)));
-        world.sockets.begin_round();
-        world.sockets.want(near.as_raw_fd(), Events::IN);
-        assert_eq!(world.found(), 1, "the listener accepts again");
-    }
-}
+mod tests;
