@@ -6,6 +6,8 @@ use net_backend_core::{AbsentDriver, Driver, Registry, memory};
 const DRIVERS: &[&Driver] = &[
     #[cfg(feature = "tap")]
     &net_backend_tap::DRIVER,
+    #[cfg(feature = "slirp")]
+    &net_backend_slirp::DRIVER,
     &memory::NULL,
     &memory::LOOPBACK,
 ];
@@ -16,6 +18,11 @@ const ABSENT: &[AbsentDriver] = &[
     AbsentDriver {
         scheme: "tap",
         feature: "tap",
+    },
+    #[cfg(not(feature = "slirp"))]
+    AbsentDriver {
+        scheme: "slirp",
+        feature: "slirp",
     },
 ];
 

@@ -29,6 +29,7 @@
 //! Features:
 //!
 //! - `tap` (default): tap devices of Linux and FreeBSD,
+//! - `slirp` (default): user-mode networking with libslirp, which needs no privilege,
 //! - `vm-memory`: send and receive frames in guest memory of rust-vmm's `vm-memory`,
 //! - `testing`: the conformance suite, for backends of your own.
 
@@ -38,6 +39,8 @@ mod open;
 
 pub use drivers::{drivers, registry};
 pub use net_backend_core::*;
+#[cfg(feature = "slirp")]
+pub use net_backend_slirp as slirp;
 #[cfg(feature = "tap")]
 pub use net_backend_tap as tap;
 pub use open::{connect, connect_with, open, open_in, open_uri};

@@ -2,7 +2,7 @@
 
 use net_backend_core::{ConfigError, Mtu, Uri};
 
-use super::words::{Keys, Program, Rule, Words};
+use super::words::{Keys, Program, Rule, Word, Words};
 use super::{Backend, Translate};
 
 /// What bhyve calls a backend. Its own match is by prefix throughout; here only names of devices have a rest.
@@ -14,7 +14,7 @@ pub(super) const BACKENDS: &[Backend] = &[
     device("netmap:", None),
     device("vale", None),
     word("netgraph", None),
-    word("slirp", None),
+    word("slirp", Some(slirp)),
     word("null", Some(null)),
     word("loopback", Some(loopback)),
 ];
@@ -46,6 +46,17 @@ const TAP: Keys = Keys {
     ],
 };
 
+const SLIRP: Keys = Keys {
+    of: "bhyve's slirp",
+    rules: &[
+        ("type", Rule::Ignored),
+        ("hostfwd", Rule::Translated),
+        ("open", Rule::Switch),
+        ("mac", Rule::Translated),
+        ("mtu", Rule::Translated),
+    ],
+};
+
 const NULL: Keys = Keys {
     of: "null",
     rules: &[("type", Rule::Ignored)],
@@ -66,6 +77,40 @@ fn tap(words: &Words<'_>) -> Result<Uri, ConfigError> {
         uri = uri.with_option("mac", mac.mac()?);
     }
     with_mtu(uri, words)
+}
+
+/// bhyve's network has IPv4 only, and lets nothing out but what is forwarded, unless it is `open`.
+fn slirp(words: &Words<'_>) -> Result<Uri, ConfigError> {
+    words.check(&SLIRP)?;
+    let mut uri = Uri::new("slirp").with_option("ipv6", "off");
+    let open = words.option("open").map(switch).transpose()?;
+    if open != Some(true) {
+        uri = uri.with_option("restrict", "on");
+    }
+    if let Some(rules) = words.option("hostfwd") {
+        let mut offset = 0;
+        for rule in rules.value().split(';') {
+            if rule.is_empty() {
+                let complaint = "has an empty rule; write one, or leave out the semicolon";
+                return Err(rules.error_at(offset, complaint));
+            }
+            uri = uri.with_option("hostfwd", rule);
+            offset += rule.len() + 1;
+        }
+    }
+    if let Some(mac) = words.option("mac") {
+        uri = uri.with_option("mac", mac.mac()?);
+    }
+    with_mtu(uri, words)
+}
+
+/// What bhyve takes for true and false.
+fn switch(word: &Word<'_>) -> Result<bool, ConfigError> {
+    match word.value().to_ascii_lowercase().as_str() {
+        "true" | "on" | "yes" | "1" => Ok(true),
+        "false" | "off" | "no" | "0" => Ok(false),
+        _ => Err(word.error("is neither true nor false")),
+    }
 }
 
 fn null(words: &Words<'_>) -> Result<Uri, ConfigError> {

@@ -12,9 +12,17 @@
 //! assert_eq!(qemu.to_string(), "tap:tap0?queues=2");
 //! let bhyve = compat::parse("tap0,mac=00:a0:98:12:34:56")?;
 //! assert_eq!(bhyve.to_string(), "tap:tap0?mac=00:a0:98:12:34:56");
+//!
+//! let qemu = compat::parse("user,id=n0,ipv6=off,hostfwd=tcp::2222-:22,hostfwd=udp::53-:53")?;
+//! assert_eq!(qemu.to_string(), "slirp:?ipv6=off&hostfwd=tcp::2222-:22&hostfwd=udp::53-:53");
+//! let bhyve = compat::parse("slirp,open,hostfwd=tcp::2222-:22;udp::53-:53")?;
+//! assert_eq!(bhyve.to_string(), "slirp:?ipv6=off&hostfwd=tcp::2222-:22&hostfwd=udp::53-:53");
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! What a program does when it is told nothing is translated too, where `slirp:` does something else: QEMU's IPv6 network
+//! is fec0::/64, and bhyve's guests have IPv4 only and reach nothing but what is forwarded, unless they are `open`.
 //!
 //! Positions in errors are positions in the text as it was given. A translation is about the spelling only: whether
 //! there is such a device is found out when the URI is opened.

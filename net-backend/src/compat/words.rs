@@ -44,6 +44,8 @@ pub(super) struct Keys {
 pub(super) enum Rule {
     /// It is translated.
     Translated,
+    /// It is translated, and may be given more than once.
+    List,
     /// The same, and it is on when it has no value.
     Switch,
     /// It makes no difference here, whatever its value.
@@ -51,6 +53,13 @@ pub(super) enum Rule {
     /// With one of these values it makes no difference; with any other it is refused, and this is why, and what
     /// to do instead.
     Only(&'static [&'static str], &'static str),
+}
+
+impl Keys {
+    fn rule(&self, key: &str) -> Option<&Rule> {
+        let mut rules = self.rules.iter();
+        rules.find_map(|(known, rule)| (*known == key).then_some(rule))
+    }
 }
 
 impl<'t> Words<'t> {
@@ -74,7 +83,12 @@ impl<'t> Words<'t> {
 
     /// The option of this name, if it was given.
     pub(super) fn option(&self, key: &str) -> Option<&Word<'t>> {
-        self.options.iter().find(|option| option.key == key)
+        self.options(key).next()
+    }
+
+    /// All options of this name, in order.
+    pub(super) fn options(&self, key: &str) -> impl Iterator<Item = &Word<'t>> {
+        self.options.iter().filter(move |option| option.key == key)
     }
 
     /// Refuses options that nobody knows, that are given twice, or whose value asks for what cannot be had.
@@ -82,7 +96,8 @@ impl<'t> Words<'t> {
         for (index, option) in self.options.iter().enumerate() {
             option.check(keys)?;
             let mut earlier = self.options.iter().take(index);
-            if earlier.any(|other| other.key == option.key) {
+            let may_repeat = matches!(keys.rule(option.key), Some(Rule::List));
+            if !may_repeat && earlier.any(|other| other.key == option.key) {
                 let message = format!("{} was given before; give it once", option.key);
                 return Err(self.error(ConfigProblem::DuplicateKey, option.key_position, message));
             }
@@ -177,9 +192,24 @@ impl<'t> Word<'t> {
         ConfigError::new(
             ConfigProblem::BadValue,
             self.text,
-            self.value_position + offset,
+            self.value_position + self.written_offset(offset),
             format!("{self} {complaint}"),
         )
+    }
+
+    /// Where the byte is written that `offset` bytes of the value precede.
+    fn written_offset(&self, offset: usize) -> usize {
+        if matches!(self.value, Cow::Borrowed(_)) {
+            return offset;
+        }
+        let written = self.text.as_bytes().get(self.value_position..);
+        let mut rest = written.unwrap_or_default();
+        let length = rest.len();
+        for _ in 0..offset {
+            let taken = if rest.starts_with(b",,") { 2 } else { 1 };
+            rest = rest.get(taken..).unwrap_or_default();
+        }
+        length - rest.len()
     }
 
     fn check(&self, keys: &Keys) -> Result<(), ConfigError> {
@@ -195,20 +225,19 @@ impl<'t> Word<'t> {
             let message = "an option is missing; write KEY=VALUE, or leave out the comma";
             return wrong(ConfigProblem::Syntax, message.to_owned());
         }
-        match keys.rules.iter().find(|(key, _)| *key == self.key) {
-            Some((key, Rule::Translated | Rule::Ignored)) if self.is_bare => {
+        let key = self.key;
+        match keys.rule(key) {
+            Some(Rule::Translated | Rule::List | Rule::Ignored) if self.is_bare => {
                 let message = format!("{key} has no value; write {key}=VALUE");
                 wrong(ConfigProblem::Syntax, message)
             }
-            Some((_, Rule::Translated | Rule::Switch | Rule::Ignored)) => Ok(()),
-            Some((_, Rule::Only(values, _))) if values.contains(&self.value()) => Ok(()),
-            Some((_, Rule::Only(_, instead))) => {
-                Err(self.error(format!("cannot be had: {instead}")))
-            }
+            Some(Rule::Translated | Rule::List | Rule::Switch | Rule::Ignored) => Ok(()),
+            Some(Rule::Only(values, _)) if values.contains(&self.value()) => Ok(()),
+            Some(Rule::Only(_, instead)) => Err(self.error(format!("cannot be had: {instead}"))),
             None => {
                 let known: Vec<_> = keys.rules.iter().map(|(key, _)| *key).collect();
                 let Keys { of, .. } = keys;
-                let message = format!("unknown option {}; {of} has {}", self.key, known.join(", "));
+                let message = format!("unknown option {key}; {of} has {}", known.join(", "));
                 wrong(ConfigProblem::UnknownKey, message)
             }
         }

@@ -1,42 +1,9 @@
-//! QEMU: `tap,id=n0,ifname=tap0,script=no`, as behind `-netdev` in qemu(1).
+//! `tap,id=n0,ifname=tap0,script=no`
 
 use net_backend_core::{ConfigError, Uri};
 
-use super::Backend;
-use super::words::{Keys, Program, Rule, Word, Words, decimal};
-
-/// What QEMU calls a backend.
-pub(super) const BACKENDS: &[Backend] = &[
-    Backend {
-        translate: Some(tap),
-        ..missing("tap")
-    },
-    missing("user"),
-    missing("passt"),
-    missing("bridge"),
-    missing("stream"),
-    missing("dgram"),
-    missing("socket"),
-    missing("netmap"),
-    missing("af-xdp"),
-    missing("vde"),
-    missing("l2tpv3"),
-    missing("hubport"),
-    missing("vhost-user"),
-    missing("vhost-vdpa"),
-    missing("vmnet-host"),
-    missing("vmnet-shared"),
-    missing("vmnet-bridged"),
-];
-
-const fn missing(name: &'static str) -> Backend {
-    Backend {
-        program: Program::Qemu,
-        name,
-        is_prefix: false,
-        translate: None,
-    }
-}
+use super::{OFF, switch};
+use crate::compat::words::{Keys, Rule, Word, Words, decimal};
 
 const TAP: Keys = Keys {
     of: "QEMU's tap",
@@ -74,9 +41,6 @@ const USE_A_BRIDGE: &str =
     "no interface is put into a bridge here; make one that is in it, and give it as ifname";
 const USE_A_HELPER: &str =
     "no helper is run here; run it beforehand, and give the descriptor that it returns as fd";
-/// What QEMU takes for a switch that is off, and on.
-const OFF: &[&str] = &["off", "no", "false", "n"];
-const ON: &[&str] = &["on", "yes", "true", "y"];
 const NO_VHOST: &str =
     "frames pass through this process, not through the kernel's vhost; write off";
 const NO_VHOST_DESCRIPTOR: &str =
@@ -85,7 +49,7 @@ const NO_VHOST_DESCRIPTOR: &str =
 /// The name that QEMU gives when it is told none: the kernel puts a number there.
 const ANY_NAME: &str = "tap%d";
 
-fn tap(words: &Words<'_>) -> Result<Uri, ConfigError> {
+pub(super) fn translate(words: &Words<'_>) -> Result<Uri, ConfigError> {
     words.check(&TAP)?;
     for (one, other) in [
         ("ifname", "fd"),
@@ -140,14 +104,6 @@ fn descriptor(word: &Word<'_>, offset: usize, part: &str) -> Result<i32, ConfigE
             format!("has \"{part}\" for a descriptor; write the number of one that is open");
         word.error_at(offset, complaint)
     })
-}
-
-fn switch(word: &Word<'_>) -> Result<bool, ConfigError> {
-    match word.value() {
-        value if ON.contains(&value) => Ok(true),
-        value if OFF.contains(&value) => Ok(false),
-        _ => Err(word.error("is neither on nor off")),
-    }
 }
 
 /// Bytes, with or without a unit; `None` for those that mean no limit, which is what there is without the option.

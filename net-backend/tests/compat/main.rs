@@ -1,5 +1,7 @@
 //! What bhyve and QEMU write, and what becomes of it: exact texts.
 
+mod slirp;
+
 use net_backend::{Error, Uri, compat};
 use proptest::prelude::*;
 
@@ -77,30 +79,22 @@ id=n0,ifname=tap0
 ^ UnknownScheme: no backend; begin with one, as in tap,ifname=tap0 or tap0
 em 0
 ^ UnknownScheme: neither bhyve nor QEMU has a backend em 0
-user,id=n0,hostfwd=tcp::2222-:22
-^ UnknownScheme: net-backend has no backend for QEMU's user; it has loopback, null, tap
-type=user,id=n0
-     ^ UnknownScheme: net-backend has no backend for QEMU's user; it has loopback, null, tap
 bridge,br=br0
-^ UnknownScheme: net-backend has no backend for QEMU's bridge; it has loopback, null, tap
+^ UnknownScheme: net-backend has no backend for QEMU's bridge; it has loopback, null, slirp, tap
 netmap,ifname=em0
-^ UnknownScheme: net-backend has no backend for QEMU's netmap; it has loopback, null, tap
-slirp,hostfwd=tcp::2222-:22;udp::53-:53
-^ UnknownScheme: net-backend has no backend for bhyve's slirp; it has loopback, null, tap
-slirp,open
-^ UnknownScheme: net-backend has no backend for bhyve's slirp; it has loopback, null, tap
+^ UnknownScheme: net-backend has no backend for QEMU's netmap; it has loopback, null, slirp, tap
 slirpx
 ^ UnknownScheme: neither bhyve nor QEMU has a backend slirpx; write slirpx,type=tap for a tap of this name
 netgraph,path=vmbridge:,peerhook=link1,hook=vmlink,socket=vm
-^ UnknownScheme: net-backend has no backend for bhyve's netgraph; it has loopback, null, tap
+^ UnknownScheme: net-backend has no backend for bhyve's netgraph; it has loopback, null, slirp, tap
 netmap:em0
-^ UnknownScheme: net-backend has no backend for bhyve's netmap; it has loopback, null, tap
+^ UnknownScheme: net-backend has no backend for bhyve's netmap; it has loopback, null, slirp, tap
 vale0:vm1
-^ UnknownScheme: net-backend has no backend for bhyve's vale; it has loopback, null, tap
+^ UnknownScheme: net-backend has no backend for bhyve's vale; it has loopback, null, slirp, tap
 ngd0
-^ UnknownScheme: net-backend has no backend for bhyve's ngd; it has loopback, null, tap
+^ UnknownScheme: net-backend has no backend for bhyve's ngd; it has loopback, null, slirp, tap
 em0,type=ngd
-         ^ UnknownScheme: net-backend has no backend for bhyve's ngd; it has loopback, null, tap
+         ^ UnknownScheme: net-backend has no backend for bhyve's ngd; it has loopback, null, slirp, tap
 tap,ifname=tap0,
                 ^ Syntax: an option is missing; write KEY=VALUE, or leave out the comma
 tap,,ifname=tap0
@@ -207,7 +201,11 @@ tap:tap0,mtu=9000
 
 #[test]
 fn refuses_with_place_and_remedy() {
-    let lines: Vec<_> = BAD.trim().lines().collect();
+    refuses(BAD);
+}
+
+fn refuses(cases: &str) {
+    let lines: Vec<_> = cases.trim().lines().collect();
     for case in lines.chunks(2) {
         let [text, complaint] = case else {
             panic!("half a case: {case:?}");
@@ -249,6 +247,17 @@ const PIECES: &[&str] = &[
     "vnet_hdr",
     "sndbuf",
     "script",
+    "ipv6",
+    "net",
+    "ipv6-net",
+    "hostfwd",
+    "guestfwd",
+    "dnssearch",
+    "open",
+    "10.0.2.0/24",
+    "fd00::/64",
+    "tcp::1-:2",
+    "tcp::1-cmd:a",
     "mac",
     "mtu",
     "on",
