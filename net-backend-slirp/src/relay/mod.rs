@@ -20,12 +20,11 @@ mod tests;
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::sync::Arc;
 
-use net_backend_core::BorrowedDescriptor;
 use rustix::io::Errno;
 use rustix::net::{SocketFlags, accept_with, listen};
 
@@ -45,12 +44,9 @@ const RESERVE: RawFd = 32;
 /// One rule's unix socket and the connections that came in by it. Nothing here blocks.
 pub(crate) struct Relay {
     directory: Directory,
-    listener: OwnedFd,
-    /// Whether the poller watches the listener.
+    listener: Arc<OwnedFd>,
+    /// Whether the poller watches the listener; not while there are no descriptors for what it has.
     is_watched: bool,
-    /// Given up for a moment when there are no descriptors, to accept a connection and close it: one that is left
-    /// waiting would keep the poller awake, and in the end block libslirp.
-    spare: Option<OwnedFd>,
     /// By the descriptor of the guest's side.
     connections: HashMap<RawFd, Connection>,
     /// The descriptor of the guest's side, by that of the target's.
@@ -72,14 +68,12 @@ impl Relay {
         listener.set_nonblocking(true)?;
         let listener = OwnedFd::from(listener);
         listen(&listener, BACKLOG)?;
-        let spare = listener.try_clone()?;
         poller.add(listener.as_raw_fd(), Events::IN)?;
         let limit = RawFd::try_from(sockets::descriptor_limit()).unwrap_or(RawFd::MAX);
         Ok(Self {
             directory,
-            listener,
+            listener: Arc::new(listener),
             is_watched: true,
-            spare: Some(spare),
             connections: HashMap::new(),
             guests: HashMap::new(),
             means: Means {
@@ -122,7 +116,6 @@ impl Relay {
                 Ok(guest) => self.admit(guest),
                 Err(Errno::INTR | Errno::CONNABORTED) => {}
                 Err(Errno::AGAIN) => break,
-                Err(_) if self.refuse() => {}
                 // Watching it would keep the poller awake. The next turn tries again.
                 Err(_) => return self.watch(false),
             }
@@ -130,13 +123,13 @@ impl Relay {
         self.watch(true);
     }
 
-    /// All descriptors that a sandbox must leave open from the beginning.
-    pub(crate) fn descriptors(&self) -> impl Iterator<Item = BorrowedDescriptor<'_>> {
-        let spare = self.spare.as_ref().map(AsFd::as_fd);
-        [self.listener.as_fd()].into_iter().chain(spare)
+    /// The listening socket, which a sandbox must leave open; closed with the relay unless somebody keeps it.
+    pub(crate) fn listener(&self) -> &Arc<OwnedFd> {
+        &self.listener
     }
 
     /// How many connections there are.
+    #[cfg(test)]
     pub(crate) fn connections(&self) -> usize {
         self.connections.len()
     }
@@ -177,16 +170,6 @@ impl Relay {
         }
     }
 
-    /// Closes a connection that waits, when there is no descriptor for it; whether that was possible.
-    fn refuse(&mut self) -> bool {
-        if self.spare.take().is_none() {
-            return false;
-        }
-        let refused = accept_with(&self.listener, SocketFlags::CLOEXEC).is_ok();
-        self.spare = self.listener.try_clone().ok();
-        refused
-    }
-
     fn watch(&mut self, watched: bool) {
         let listener = self.listener.as_raw_fd();
         match (self.is_watched, watched) {
@@ -196,9 +179,6 @@ impl Relay {
                 self.is_watched = false;
             }
             _ => {}
-        }
-        if self.spare.is_none() {
-            self.spare = self.listener.try_clone().ok();
         }
     }
 }
