@@ -1,3 +1,4 @@
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use net_backend_core::{
@@ -79,43 +80,59 @@ impl PortForwarding for PortForwards {
         let connections = self.with(|stack| {
             let sockets: Vec<OpenSocket> = stack.hooks().sockets.open().collect();
             let all = sockets.iter();
-            all.filter_map(|socket| connection(stack, socket)).collect()
+            all.filter_map(|socket| self.connection(stack, socket))
+                .collect()
         });
         connections.unwrap_or_default()
     }
 }
 
-/// What a socket of libslirp is, seen from outside.
-fn connection(stack: &Stack, socket: &OpenSocket) -> Option<Connection> {
-    let local = sockets::local_address(socket.descriptor)?;
-    let remote = sockets::peer_address(socket.descriptor);
-    let mut connection = match socket.flow {
-        Some(flow) => {
-            let protocol = match flow.transport {
-                Transport::Tcp => ConnectionProtocol::Tcp,
-                Transport::Udp => ConnectionProtocol::Udp,
-            };
-            Connection::new(protocol, ConnectionDirection::Outbound, flow.guest)
-        }
-        None => inbound(stack, &local)?,
-    };
-    let address = |address| match address {
-        SocketAddress::Ip(address) => Some(address),
-        SocketAddress::Unix => None,
-    };
-    connection.local = address(local);
-    connection.remote = remote.and_then(address);
-    connection.age = socket.opened.elapsed();
-    Some(connection)
-}
+impl PortForwards {
+    /// What a socket of libslirp is, seen from outside.
+    fn connection(&self, stack: &mut Stack, socket: &OpenSocket) -> Option<Connection> {
+        let local = sockets::local_address(socket.descriptor)?;
+        let remote = sockets::peer_address(socket.descriptor);
+        let mut connection = match socket.flow {
+            Some(flow) => {
+                let protocol = match flow.transport {
+                    Transport::Tcp => ConnectionProtocol::Tcp,
+                    Transport::Udp => ConnectionProtocol::Udp,
+                };
+                Connection::new(protocol, ConnectionDirection::Outbound, flow.guest)
+            }
+            None => self.inbound(stack, &local)?,
+        };
+        let address = |address| match address {
+            SocketAddress::Ip(address) => Some(address),
+            SocketAddress::Unix => None,
+        };
+        connection.local = address(local);
+        connection.remote = remote.and_then(address);
+        connection.age = socket.opened.elapsed();
+        Some(connection)
+    }
 
-/// A connection that came in by a rule.
-fn inbound(stack: &Stack, local: &SocketAddress) -> Option<Connection> {
-    let bound = stack.forwards.bound().iter();
-    let mut matches = bound.filter_map(|forward| Some((forward, forward.guest_of(local)?)));
-    let (forward, guest) = matches.next()?;
-    let direction = ConnectionDirection::Inbound;
-    let mut connection = Connection::new(ConnectionProtocol::Tcp, direction, guest);
-    connection.rule = Some(forward.rule.to_string());
-    Some(connection)
+    /// A connection that came in by a rule.
+    fn inbound(&self, stack: &mut Stack, local: &SocketAddress) -> Option<Connection> {
+        let bound = stack.forwards.bound().iter();
+        let mut matches = bound.filter_map(|forward| Some((forward, forward.guest_of(local)?)));
+        let (forward, mut guest) = matches.next()?;
+        let rule = forward.rule.to_string();
+        if guest.ip().is_unspecified() {
+            guest.set_ip(self.usual_guest(stack, guest.ip()));
+        }
+        let direction = ConnectionDirection::Inbound;
+        let mut connection = Connection::new(ConnectionProtocol::Tcp, direction, guest);
+        connection.rule = Some(rule);
+        Some(connection)
+    }
+
+    /// Where libslirp leads connections by rules without an address of the guest.
+    fn usual_guest(&self, stack: &mut Stack, unspecified: IpAddr) -> IpAddr {
+        let known = match (unspecified, &self.config.ipv4) {
+            (IpAddr::V4(_), ipv4) => ipv4.as_ref().map(|ipv4| ipv4.dhcp_start.into()),
+            (IpAddr::V6(_), _) => stack.hooks().output.guest6.map(IpAddr::V6),
+        };
+        known.unwrap_or(unspecified)
+    }
 }

@@ -1,5 +1,7 @@
 //! What becomes of a frame on its way from libslirp to the guest.
 
+use std::net::{IpAddr, Ipv6Addr};
+
 use net_backend_core::offload::{
     Checksum, Headers, Protocol, TcpFlags, checksum, fragment, segment,
 };
@@ -17,6 +19,8 @@ pub(crate) struct Output {
     pub(crate) producer: Producer,
     pub(crate) sizes: SegmentSizes,
     pub(crate) replies: Option<Replies>,
+    /// Where libslirp led the last connection to an IPv6 guest.
+    pub(crate) guest6: Option<Ipv6Addr>,
     /// The offloads that the guest accepts; `None` when there is no receiver.
     accepted: Option<Features>,
     /// IP MTU of the guest's link, in bytes.
@@ -37,6 +41,7 @@ impl Output {
             producer,
             sizes,
             replies,
+            guest6: None,
             accepted: None,
             mtu: mtu.into(),
             fragmented: 0,
@@ -96,6 +101,11 @@ impl Output {
 
     /// The beginning of a connection.
     fn handshake(&mut self, frame: &[u8], headers: &Headers) {
+        if let (IpAddr::V6(guest), false) =
+            (headers.destination, headers.flags.contains(TcpFlags::ACK))
+        {
+            self.guest6 = Some(guest);
+        }
         let sizes = &self.sizes;
         self.producer.push(|bytes| {
             bytes.extend_from_slice(frame);
