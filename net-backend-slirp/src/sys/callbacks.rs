@@ -15,7 +15,7 @@ use std::slice;
 
 use rustix::net::SocketAddrAny;
 
-use super::layout::{Slirp, SlirpCb, TimerFunction};
+use super::layout::Slirp;
 use super::timers::{TimerAction, Timers};
 use super::{Events, clock, sockets};
 
@@ -44,6 +44,61 @@ pub(crate) trait Host: Send {
     /// What is ready of what was wanted under `index`, and nothing else.
     fn ready(&mut self, index: i32) -> Events;
 }
+
+/// A timer's function, for applications that do not use timer numbers.
+pub(super) type TimerFunction = unsafe extern "C" fn(opaque: *mut c_void);
+/// Says what to wait for; returns the index to ask about afterwards.
+pub(super) type AddPoll =
+    unsafe extern "C" fn(descriptor: c_int, events: c_int, opaque: *mut c_void) -> c_int;
+/// Asks what is ready at an index.
+pub(super) type GetEvents = unsafe extern "C" fn(index: c_int, opaque: *mut c_void) -> c_int;
+
+/// `SlirpCb` of `libslirp.h`, the largest version of it. Kept by pointer; all slots are filled, whatever version the
+/// library is, as one that knows a slot reads it.
+#[repr(C)]
+#[derive(Debug)]
+pub(super) struct SlirpCb {
+    // Version 1, libslirp 4.1.
+    pub(super) send_packet:
+        unsafe extern "C" fn(frame: *const c_void, length: usize, opaque: *mut c_void) -> isize,
+    pub(super) guest_error: unsafe extern "C" fn(message: *const c_char, opaque: *mut c_void),
+    pub(super) clock_get_ns: unsafe extern "C" fn(opaque: *mut c_void) -> i64,
+    pub(super) timer_new: unsafe extern "C" fn(
+        function: TimerFunction,
+        argument: *mut c_void,
+        opaque: *mut c_void,
+    ) -> *mut c_void,
+    pub(super) timer_free: unsafe extern "C" fn(timer: *mut c_void, opaque: *mut c_void),
+    /// `expiry` in milliseconds on the time line of `clock_get_ns`.
+    pub(super) timer_mod:
+        unsafe extern "C" fn(timer: *mut c_void, expiry: i64, opaque: *mut c_void),
+    pub(super) register_poll_fd: unsafe extern "C" fn(descriptor: c_int, opaque: *mut c_void),
+    pub(super) unregister_poll_fd: unsafe extern "C" fn(descriptor: c_int, opaque: *mut c_void),
+    pub(super) notify: unsafe extern "C" fn(opaque: *mut c_void),
+    // Configuration version 4, libslirp 4.7.
+    pub(super) init_completed: unsafe extern "C" fn(slirp: *mut Slirp, opaque: *mut c_void),
+    pub(super) timer_new_opaque: unsafe extern "C" fn(
+        number: c_int,
+        argument: *mut c_void,
+        opaque: *mut c_void,
+    ) -> *mut c_void,
+    // Configuration version 6, libslirp 4.9, which calls these instead of register_poll_fd and unregister_poll_fd.
+    pub(super) register_poll_socket: unsafe extern "C" fn(socket: c_int, opaque: *mut c_void),
+    pub(super) unregister_poll_socket: unsafe extern "C" fn(socket: c_int, opaque: *mut c_void),
+}
+
+#[cfg(target_pointer_width = "64")]
+const _: () = {
+    use std::mem::{offset_of, size_of};
+
+    assert!(size_of::<SlirpCb>() == 104);
+    assert!(offset_of!(SlirpCb, send_packet) == 0);
+    assert!(offset_of!(SlirpCb, notify) == 64);
+    assert!(offset_of!(SlirpCb, init_completed) == 72);
+    assert!(offset_of!(SlirpCb, timer_new_opaque) == 80);
+    assert!(offset_of!(SlirpCb, register_poll_socket) == 88);
+    assert!(offset_of!(SlirpCb, unregister_poll_socket) == 96);
+};
 
 /// What libslirp keeps pointers to, in an allocation of its own that outlives the instance.
 pub(super) struct Context<H> {

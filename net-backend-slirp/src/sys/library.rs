@@ -13,8 +13,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use libloading::os::unix::{Library as Handle, RTLD_LOCAL, RTLD_NOW};
 use net_backend_core::{Error, Result};
 
+use super::callbacks::{AddPoll, GetEvents, SlirpCb};
 use super::imp;
-use super::layout::{AddPoll, GetEvents, Slirp, SlirpCb, SlirpConfig};
+use super::layout::{Slirp, SlirpConfig};
 
 /// The name that the loader looks for: the ABI number has been 0 since libslirp 4.0.
 const DEFAULT: &str = "libslirp.so.0";

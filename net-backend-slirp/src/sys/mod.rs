@@ -28,6 +28,8 @@ mod forwards;
 mod instance;
 mod layout;
 mod library;
+#[cfg(test)]
+mod poller_tests;
 pub(crate) mod sockets;
 mod timers;
 

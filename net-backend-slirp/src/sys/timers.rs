@@ -1,7 +1,7 @@
 use std::ffi::{c_int, c_void};
 use std::ptr;
 
-use super::layout::TimerFunction;
+use super::callbacks::TimerFunction;
 
 /// The timers of one instance. libslirp has one, which sends router advertisements.
 #[derive(Debug, Default)]

@@ -1,13 +1,23 @@
 //! libslirp, opened and called.
 //!
 //! The modules of `sys` are private to the crate, so they are compiled into this test once more. The cases of
-//! `network` need libslirp, those of `opening` the library in `sys/stub_libslirp.rs`, which `cargo test` builds as an
+//! `network` and `forwards` need libslirp, those of `opening` and `arguments` the library in `sys/stub_libslirp.rs`, which `cargo test` builds as an
 //! example.
 
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "tests may fail so"
+)]
+
+mod arguments;
+mod forwards;
 mod frames;
 mod guest;
 mod network;
 mod opening;
+mod stub;
 #[path = "../../src/sys/mod.rs"]
 #[expect(
     dead_code,
@@ -39,16 +49,24 @@ fn main() -> ExitCode {
         let mut groups = groups.split(',');
         groups.any(|group| group == "slirp" || group == "all")
     });
-    let cases = opening::cases().into_iter().chain(network::cases());
-    let trials = cases.map(|Case { name, run, needs }| {
-        let name = format!("slirp/{name}");
-        match needs {
-            Ok(()) => Trial::test(name, run),
-            Err(reason) if required => Trial::test(name, move || Err(reason.into())),
-            Err(reason) => {
-                Trial::ignorable_test(name, move || Ok(Completion::ignored_with(reason)))
+    let cases = [
+        opening::cases(),
+        arguments::cases(),
+        network::cases(),
+        forwards::cases(),
+    ];
+    let trials = cases
+        .into_iter()
+        .flatten()
+        .map(|Case { name, run, needs }| {
+            let name = format!("slirp/{name}");
+            match needs {
+                Ok(()) => Trial::test(name, run),
+                Err(reason) if required => Trial::test(name, move || Err(reason.into())),
+                Err(reason) => {
+                    Trial::ignorable_test(name, move || Ok(Completion::ignored_with(reason)))
+                }
             }
-        }
-    });
+        });
     libtest_mimic::run(&arguments, trials.collect()).exit_code()
 }

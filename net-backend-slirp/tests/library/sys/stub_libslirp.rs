@@ -11,6 +11,7 @@ use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::fmt::Write;
 use std::net::Ipv4Addr;
 use std::path::Path;
+use std::process;
 use std::ptr;
 
 /// An instance.
@@ -94,7 +95,9 @@ pub unsafe extern "C" fn slirp_input(slirp: *mut Slirp, frame: *const u8, length
     let send: SendPacket = unsafe { callback(*callbacks, 0) };
     // SAFETY: the frame of the caller.
     let sent = unsafe { send(frame.cast(), usize::try_from(length).unwrap_or(0), *opaque) };
-    assert_eq!(sent, isize::try_from(length).unwrap_or(-1));
+    if sent != isize::try_from(length).unwrap_or(-1) {
+        process::abort();
+    }
     for (slot, socket) in [(6, 1000), (7, 1000), (11, 1001), (12, 1001)] {
         // SAFETY: the type of these slots.
         let register: Register = unsafe { callback(*callbacks, slot) };
@@ -212,7 +215,9 @@ unsafe extern "C" fn note_expiry(argument: Opaque) {
 /// An instance.
 unsafe fn start_timers(slirp: *mut Slirp) {
     // SAFETY: an instance.
-    let (callbacks, opaque) = unsafe { ((*slirp).callbacks, (*slirp).opaque) };
+    let callbacks = unsafe { (*slirp).callbacks };
+    // SAFETY: an instance.
+    let opaque = unsafe { (*slirp).opaque };
     // SAFETY: the type of that slot.
     let clock: Clock = unsafe { callback(callbacks, 2) };
     // SAFETY: the type of that slot.
@@ -249,6 +254,49 @@ unsafe fn fill(
     let _never = writeln!(report, "{name}: {index}");
 }
 
+/// How a field is read.
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Byte,
+    Integer,
+    Size,
+    Address,
+    /// A pointer to a string.
+    Text,
+    /// A pointer to a `sockaddr_in`.
+    Socket,
+}
+
+/// The fields of `SlirpConfig` where an LP64 compiler has them.
+const FIELDS: [(&str, usize, Kind); 26] = [
+    ("version", 0, Kind::Integer),
+    ("restricted", 4, Kind::Integer),
+    ("in_enabled", 8, Kind::Byte),
+    ("vnetwork", 12, Kind::Address),
+    ("vnetmask", 16, Kind::Address),
+    ("vhost", 20, Kind::Address),
+    ("in6_enabled", 24, Kind::Byte),
+    ("vprefix_addr6", 28, Kind::Address),
+    ("vprefix_len", 44, Kind::Byte),
+    ("vhost6", 60, Kind::Address),
+    ("vhostname", 64, Kind::Text),
+    ("tftp_server_name", 72, Kind::Text),
+    ("tftp_path", 80, Kind::Text),
+    ("bootfile", 88, Kind::Text),
+    ("vdhcp_start", 96, Kind::Address),
+    ("vnameserver", 100, Kind::Address),
+    ("vnameserver6", 116, Kind::Address),
+    ("vdomainname", 128, Kind::Text),
+    ("if_mtu", 136, Kind::Size),
+    ("if_mru", 144, Kind::Size),
+    ("disable_host_loopback", 152, Kind::Byte),
+    ("enable_emu", 153, Kind::Byte),
+    ("outbound_addr", 160, Kind::Socket),
+    ("disable_dns", 176, Kind::Byte),
+    ("disable_dhcp", 177, Kind::Byte),
+    ("mfr_id", 180, Kind::Integer),
+];
+
 /// What stands in the structures.
 ///
 /// # Safety
@@ -261,76 +309,48 @@ unsafe fn report(configuration: *const u8, callbacks: *const usize) -> String {
         // SAFETY: as above.
         unsafe { *slot != 0 }
     });
-    let mut report = format!("{} callbacks\n", filled.count());
-    let byte = |at| {
-        // SAFETY: a byte of the structure.
-        unsafe { read::<u8>(configuration, at) }
-    };
-    let address = |at| {
-        // SAFETY: four bytes of the structure.
-        Ipv4Addr::from(unsafe { read::<[u8; 4]>(configuration, at) })
-    };
-    let string = |at| {
-        // SAFETY: a field that is a pointer.
-        let text: *const c_char = unsafe { read(configuration, at) };
-        match text.is_null() {
-            true => "-".to_owned(),
-            // SAFETY: a string of the caller.
-            false => unsafe { CStr::from_ptr(text) }
-                .to_string_lossy()
-                .into_owned(),
-        }
-    };
-    // SAFETY: a field of that type.
-    let version: u32 = unsafe { read(configuration, 0) };
-    // SAFETY: a field of that type.
-    let restricted: c_int = unsafe { read(configuration, 4) };
-    // SAFETY: fields of that type.
-    let mtu: [usize; 2] = unsafe { read(configuration, 136) };
-    // SAFETY: a field of that type.
-    let outbound: *const [u8; 8] = unsafe { read(configuration, 160) };
-    let outbound = match outbound.is_null() {
-        true => Ipv4Addr::UNSPECIFIED,
-        // SAFETY: the beginning of a sockaddr_in, which is longer.
-        false => match unsafe { *outbound } {
-            [_, _, _, _, a, b, c, d] => Ipv4Addr::new(a, b, c, d),
-        },
-    };
-    let lines = [
-        format!("configuration {version}"),
-        format!("restricted {restricted}"),
-        format!(
-            "ipv4 {} {}/{} host {}",
-            byte(8),
-            address(12),
-            address(16),
-            address(20)
-        ),
-        format!("ipv6 {} prefix length {}", byte(24), byte(44)),
-        format!(
-            "strings {} {} {} {} {}",
-            string(64),
-            string(72),
-            string(80),
-            string(88),
-            string(128)
-        ),
-        format!("dhcp {} dns {}", address(96), address(100)),
-        format!("mtu {} mru {}", mtu[0], mtu[1]),
-        format!("outbound {outbound}"),
-        format!(
-            "no loopback {} emulation {} no dns {} no dhcp {}",
-            byte(152),
-            byte(153),
-            byte(176),
-            byte(177)
-        ),
-    ];
-    for line in lines {
-        report.push_str(&line);
-        report.push('\n');
+    let mut report = format!("callbacks {}\n", filled.count());
+    for (name, offset, kind) in FIELDS {
+        // SAFETY: a field of that kind.
+        let value = unsafe { value(configuration, offset, kind) };
+        let _never = writeln!(report, "{name} {value}");
     }
     report
+}
+
+/// # Safety
+///
+/// There is a field of that kind at that offset.
+unsafe fn value(configuration: *const u8, at: usize, kind: Kind) -> String {
+    match kind {
+        // SAFETY: the caller says so.
+        Kind::Byte => unsafe { read::<u8>(configuration, at) }.to_string(),
+        // SAFETY: the caller says so.
+        Kind::Integer => unsafe { read::<u32>(configuration, at) }.to_string(),
+        // SAFETY: the caller says so.
+        Kind::Size => unsafe { read::<usize>(configuration, at) }.to_string(),
+        // SAFETY: the caller says so.
+        Kind::Address => Ipv4Addr::from(unsafe { read::<[u8; 4]>(configuration, at) }).to_string(),
+        Kind::Text => {
+            // SAFETY: the caller says so.
+            let text: *const c_char = unsafe { read(configuration, at) };
+            if text.is_null() {
+                return "-".to_owned();
+            }
+            // SAFETY: a string of the caller.
+            let text = unsafe { CStr::from_ptr(text) };
+            text.to_string_lossy().into_owned()
+        }
+        Kind::Socket => {
+            // SAFETY: the caller says so.
+            let socket: *const u8 = unsafe { read(configuration, at) };
+            if socket.is_null() {
+                return "-".to_owned();
+            }
+            // SAFETY: the address is behind family and port.
+            unsafe { value(socket, 4, Kind::Address) }
+        }
+    }
 }
 
 /// A callback by its place in the table.
