@@ -251,3 +251,73 @@ fn fold(sum: u64) -> u16 {
     let sum = (sum >> 16) + (sum & 0xffff);
     sum as u16
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{tcp, udp};
+    use super::super::{Headers, TcpFlags};
+    use super::*;
+
+    #[test]
+    fn the_example_of_the_rfc() {
+        // RFC 1071, 3.
+        let bytes = [0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7];
+        assert_eq!(Sum::of(&bytes).value(), 0xddf2);
+        assert_eq!(Sum::of(&bytes).checksum(), 0x220d);
+        assert_eq!(Sum::of(&[0, 0]).checksum(), 0xffff);
+        assert_eq!(Sum::of(&[0xff, 0xff]).nonzero_checksum(), 0xffff);
+    }
+
+    #[test]
+    fn the_example_of_an_update() {
+        // RFC 1624, 4: a word changes from 0x5555 to 0x3285 under the checksum 0xdd2f.
+        let updated = update(0xdd2f, Sum::word(0x5555), Sum::word(0x3285));
+        assert_eq!(updated, 0x0000);
+    }
+
+    #[test]
+    fn two_zeros_are_one_sum() {
+        assert_eq!(Sum::word(0), Sum::word(0xffff));
+        assert_ne!(Sum::word(0), Sum::word(1));
+        assert_eq!(Sum::word(5) - Sum::word(5), Sum::ZERO);
+    }
+
+    #[test]
+    fn a_completed_zero_does_not_say_that_there_is_no_checksum() {
+        let mut header = VirtioNetHeader {
+            flags: HeaderFlags::NEEDS_CSUM,
+            checksum_start: 1,
+            checksum_offset: 2,
+            ..VirtioNetHeader::default()
+        };
+        let mut frame = [7, 0xff, 0xff, 0, 0];
+        complete(&mut frame, &mut header).unwrap();
+        assert_eq!(frame, [7, 0xff, 0xff, 0xff, 0xff]);
+        assert_eq!(header, VirtioNetHeader::default());
+    }
+
+    #[test]
+    fn a_datagram_without_checksum_stays_without() {
+        let mut frame = udp(b"abc");
+        put(&mut frame, 40, [0; 2]);
+        let headers = Headers::parse(&frame).unwrap();
+        assert!(is_valid(&frame, &headers));
+        let before = frame.clone();
+        assert_eq!(make_partial(&mut frame, &headers), None);
+        assert_eq!(frame, before);
+    }
+
+    #[test]
+    fn what_has_no_checksum_of_its_own_is_left_alone() {
+        let mut fragment = tcp(1, TcpFlags::ACK, b"abc");
+        fragment[20] = 0x20;
+        let mut ping = fragment.clone();
+        ping[20] = 0;
+        ping[23] = 1;
+        for mut frame in [fragment, ping] {
+            let headers = Headers::parse(&frame).unwrap();
+            assert_eq!(make_partial(&mut frame, &headers), None);
+            assert!(!is_valid(&frame, &headers));
+        }
+    }
+}

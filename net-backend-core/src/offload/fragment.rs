@@ -187,3 +187,64 @@ fn drop_first_only_options(options: &mut [u8]) {
         rest = behind;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::TcpFlags;
+    use super::super::samples::{tcp_with, udp};
+    use super::*;
+
+    fn cut(frame: &[u8], mtu: usize) -> Result<Vec<Vec<u8>>, Malformed> {
+        let mut out = Vec::new();
+        fragment(frame, mtu, 7, &mut Vec::new(), &mut |it| {
+            out.push(it.to_vec());
+        })?;
+        Ok(out)
+    }
+
+    #[test]
+    fn a_packet_that_fits_stays_as_it_is() {
+        let mut frame = udp(&[1; 100]);
+        frame.extend([0; 3]);
+        assert_eq!(cut(&frame, 128), Ok(vec![frame.clone()]));
+        assert_eq!(cut(&frame, 127).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn options_for_the_first_fragment_are_only_there() {
+        // Security (copied), record route (not copied), end.
+        let options = [0x82, 3, 9, 7, 4, 9, 9, 0];
+        let mut frame = udp(&[1; 60]);
+        frame.splice(34..34, options);
+        frame[14] = 0x47;
+        put(&mut frame, 16, [0, 28 + 68]);
+        let out = cut(&frame, 68).unwrap();
+        assert_eq!(out.len(), 2);
+        assert_eq!(out[0][34..42], options);
+        assert_eq!(out[1][34..42], [0x82, 3, 9, 1, 1, 1, 1, 0]);
+    }
+
+    #[test]
+    fn the_bits_of_the_packet_are_kept() {
+        let frame = tcp_with(1, TcpFlags::ACK, &[], &[1; 60]);
+        let field = |it: &[u8]| be16(it, 20).unwrap();
+        let fields: Vec<_> = cut(&frame, 60)
+            .unwrap()
+            .iter()
+            .map(|it| field(it))
+            .collect();
+        assert_eq!(fields, [0x6000, 0x4000 | 5]);
+    }
+
+    #[test]
+    fn what_cannot_be_cut_is_refused() {
+        let frame = udp(&[1; 100]);
+        assert_eq!(cut(&frame, 27), Err(Malformed));
+        assert_eq!(cut(&frame, 0), Err(Malformed));
+        assert!(cut(&frame, 28).is_ok());
+        let mut last = frame.clone();
+        put(&mut last, 20, 0x1ff8_u16.to_be_bytes());
+        assert_eq!(cut(&last, 60), Err(Malformed));
+        assert_eq!(cut(&[0; 60], 40), Err(Malformed));
+    }
+}

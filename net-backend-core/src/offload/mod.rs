@@ -15,6 +15,8 @@ pub mod checksum;
 mod coalesce;
 mod fragment;
 mod headers;
+#[cfg(test)]
+mod samples;
 mod segment;
 
 pub use coalesce::Coalescer;

@@ -183,7 +183,10 @@ impl<'a> Cutter<'a> {
         }
         put(frame, at, [0; 2])?;
         let sum = pseudo + Sum::of(frame.get(self.headers.transport..)?);
-        let mut checksum = sum.nonzero_checksum();
+        let mut checksum = match self.headers.protocol {
+            Protocol::Udp => sum.nonzero_checksum(),
+            _ => sum.checksum(),
+        };
         if self.is_spoilt {
             // Neither 0, which UDP takes for "none", nor the same in one's complement.
             checksum = checksum.checked_add(1).unwrap_or(1);
@@ -203,4 +206,113 @@ pub(super) fn put_ipv4_checksum(header: &mut [u8]) -> Option<()> {
 /// A length as it is on the wire.
 pub(super) fn be_bytes(length: usize) -> Option<[u8; 2]> {
     u16::try_from(length).ok().map(u16::to_be_bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{tcp, udp};
+    use super::*;
+
+    fn cut(frame: &[u8], header: &VirtioNetHeader, size: usize) -> Vec<Vec<u8>> {
+        let mut out = Vec::new();
+        let sink = &mut |frame: &[u8], _: &VirtioNetHeader| out.push(frame.to_vec());
+        let done = segment(
+            frame,
+            header,
+            size,
+            Checksum::Complete,
+            &mut Vec::new(),
+            sink,
+        );
+        assert_eq!(done.is_ok(), !out.is_empty());
+        out
+    }
+
+    fn request(segmentation: Segmentation) -> VirtioNetHeader {
+        VirtioNetHeader {
+            flags: HeaderFlags::NEEDS_CSUM,
+            segmentation,
+            segment_size: 4,
+            ..VirtioNetHeader::default()
+        }
+    }
+
+    #[test]
+    fn urgent_data_is_told_in_every_segment() {
+        let mut frame = tcp(7, TcpFlags::ACK | TcpFlags::URG, b"0123456789");
+        put(&mut frame, 52, [0, 3]);
+        let out = cut(&frame, &request(Segmentation::Tcp4), 4);
+        assert_eq!(out.len(), 3);
+        for frame in out {
+            let headers = Headers::parse(&frame).unwrap();
+            assert!(headers.flags.contains(TcpFlags::URG));
+            assert_eq!(be16(&frame, 52), Some(3));
+        }
+    }
+
+    #[test]
+    fn a_checksum_of_zero_is_none_only_for_udp() {
+        // The payload makes up for the rest of what is summed.
+        let payload_for_zero = |mut frame: Vec<u8>, at: usize| {
+            let headers = Headers::parse(&frame).unwrap();
+            put(&mut frame, at, [0; 2]);
+            put(&mut frame, headers.payload, [0; 2]);
+            let sum = Sum::of(&frame[34..]) + checksum::pseudo(&headers, frame.len() - 34);
+            put(&mut frame, headers.payload, sum.checksum().to_be_bytes());
+            frame
+        };
+        let frame = payload_for_zero(tcp(7, TcpFlags::ACK, b"..34"), 50);
+        let out = cut(&frame, &request(Segmentation::Tcp4), 4);
+        assert_eq!(be16(&out[0], 50), Some(0));
+        let frame = payload_for_zero(udp(b"..34"), 40);
+        let out = cut(&frame, &request(Segmentation::Udp), 4);
+        assert_eq!(be16(&out[0], 40), Some(0xffff));
+    }
+
+    #[test]
+    fn other_frames_are_refused() {
+        let frame = tcp(7, TcpFlags::ACK, b"0123456789");
+        for kind in [
+            Segmentation::None,
+            Segmentation::Tcp6,
+            Segmentation::Udp,
+            Segmentation::UdpFragments,
+        ] {
+            assert_eq!(cut(&frame, &request(kind), 4), Vec::<Vec<u8>>::new());
+        }
+        let header = request(Segmentation::Tcp4);
+        assert!(cut(&frame, &header, 0).is_empty());
+        let without_size = VirtioNetHeader {
+            segment_size: 0,
+            ..header
+        };
+        assert!(cut(&frame, &without_size, 4).is_empty());
+        assert_eq!(cut(&frame, &header, 4).len(), 3);
+    }
+
+    #[test]
+    fn what_remains_to_be_cut_keeps_its_request() {
+        let frame = tcp(7, TcpFlags::ACK | TcpFlags::CWR, b"0123456789");
+        let header = VirtioNetHeader {
+            ecn: true,
+            ..request(Segmentation::Tcp4)
+        };
+        let mut out = Vec::new();
+        let sink = &mut |frame: &[u8], header: &VirtioNetHeader| out.push((frame.len(), *header));
+        segment(
+            &frame,
+            &header,
+            9,
+            Checksum::Complete,
+            &mut Vec::new(),
+            sink,
+        )
+        .unwrap();
+        let first = VirtioNetHeader {
+            flags: HeaderFlags::empty(),
+            header_length: 54,
+            ..header
+        };
+        assert_eq!(out, [(54 + 8, first), (54 + 2, VirtioNetHeader::default())]);
+    }
 }

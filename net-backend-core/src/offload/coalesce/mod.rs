@@ -1,5 +1,7 @@
 mod flow;
 mod template;
+#[cfg(test)]
+mod tests;
 
 use flow::{Appended, Flow};
 use template::{Beginning, HEAD, is_between};
@@ -190,10 +192,17 @@ struct Segment<'a> {
 /// The beginning of a frame.
 #[inline]
 fn head(frame: &[TxSlice<'_>], skip: usize) -> [u8; HEAD] {
-    let first = frame.first().and_then(|it| it.skip(skip).first_chunk());
-    first.unwrap_or_else(|| {
-        let mut head = [0; HEAD];
-        gather(frame, skip, &mut head);
-        head
-    })
+    let mut before = skip;
+    for piece in frame {
+        if before < piece.len() {
+            match piece.skip(before).first_chunk() {
+                Some(head) => return head,
+                None => break,
+            }
+        }
+        before -= piece.len();
+    }
+    let mut head = [0; HEAD];
+    gather(frame, skip, &mut head);
+    head
 }

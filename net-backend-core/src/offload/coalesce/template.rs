@@ -49,7 +49,9 @@ impl Beginning {
         }
         let layout = Layout::new(segment.head, headers);
         let template = Template::new(segment.head, &layout);
-        let is_right = template.has_right_network(segment.head, &layout)
+        let known = HeaderFlags::NEEDS_CSUM | HeaderFlags::DATA_VALID;
+        let is_right = known.contains(segment.header.flags)
+            && template.has_right_network(segment.head, &layout)
             && has_right_request(segment, &layout, &template, headers.transport_length());
         is_right.then_some(Self {
             layout,

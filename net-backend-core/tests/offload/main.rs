@@ -1,0 +1,16 @@
+//! The software offloads against another implementation of the protocols (smoltcp), on made-up traffic.
+
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "tests may fail so"
+)]
+
+mod checksum;
+mod coalesce;
+mod fragment;
+mod frames;
+mod hostile;
+mod reader;
+mod segment;
+mod traffic;
