@@ -87,12 +87,14 @@ impl Guest {
             (LOCAL6.into(), 64),
             (GUEST6.into(), 64),
         ];
+        let mut fits = true;
         self.interface.update_ip_addrs(|list| {
             list.clear();
             for (address, prefix) in addresses {
-                let _room = list.push(IpCidr::new(address.into(), prefix));
+                fits &= list.push(IpCidr::new(address.into(), prefix)).is_ok();
             }
         });
+        ensure!(fits, "too many addresses");
         let routes = self.interface.routes_mut();
         let (old, older) = (
             routes.add_default_ipv4_route(setup.gateway),

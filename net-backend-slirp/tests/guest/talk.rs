@@ -49,6 +49,41 @@ impl<'a> Talk<'a> {
     }
 }
 
+/// A connection that gives back what comes.
+pub(crate) struct Echo {
+    socket: SocketHandle,
+    waiting: Vec<u8>,
+    pub(crate) count: usize,
+}
+
+impl Echo {
+    pub(crate) fn new(socket: SocketHandle) -> Self {
+        Self {
+            socket,
+            waiting: Vec::new(),
+            count: 0,
+        }
+    }
+
+    /// Moves what can be moved; whether both sides have finished.
+    pub(crate) fn step(&mut self, guest: &mut Guest) -> bool {
+        let before = self.waiting.len();
+        guest.take(self.socket, &mut self.waiting);
+        self.count += self.waiting.len() - before;
+        let said = guest.put(self.socket, &self.waiting);
+        self.waiting.drain(..said);
+        let socket = guest.socket::<tcp::Socket>(self.socket);
+        match socket.state() {
+            tcp::State::Closed | tcp::State::TimeWait => return true,
+            tcp::State::CloseWait if self.waiting.is_empty() && socket.recv_queue() == 0 => {
+                socket.close();
+            }
+            _ => {}
+        }
+        false
+    }
+}
+
 impl Guest {
     /// Says `outgoing` and finishes; returns all that the other side says.
     pub(crate) fn ask(&mut self, socket: SocketHandle, outgoing: &[u8]) -> Outcome<Vec<u8>> {

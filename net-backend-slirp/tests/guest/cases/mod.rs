@@ -4,7 +4,11 @@ use crate::harness::Case;
 
 mod dhcp;
 mod dns;
+mod guestfwd;
+mod hostfwd;
 mod neighbours;
+mod policy;
+mod run_time;
 mod tcp;
 mod tftp;
 mod udp;
@@ -17,6 +21,10 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Case> {
         tftp::CASES,
         tcp::CASES,
         udp::CASES,
+        hostfwd::CASES,
+        guestfwd::CASES,
+        run_time::CASES,
+        policy::CASES,
     ]
     .into_iter()
     .flatten()
