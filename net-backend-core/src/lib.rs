@@ -60,7 +60,9 @@ pub use header::{HeaderFlags, HeaderLength, Segmentation, VirtioNetHeader};
 pub use mac::{MacAddr, MacAddrError};
 pub use mtu::{FrameLength, Mtu};
 pub use nic::Nic;
-pub use port_forwarding::{Connection, ConnectionProtocol, ConnectionDirection, Forwarding, PortForwarding};
+pub use port_forwarding::{
+    Connection, ConnectionDirection, ConnectionProtocol, Forwarding, PortForwarding,
+};
 pub use queue::{DropReason, QueuePair, Received, RxQueue, Sent, TxQueue};
 pub use registry::{AbsentDriver, Driver, Registry};
 pub use source::{Interest, Source};

@@ -81,7 +81,11 @@ pub struct Connection {
 
 impl Connection {
     /// A connection of which only the guest's end is known.
-    pub fn new(protocol: ConnectionProtocol, direction: ConnectionDirection, guest: SocketAddr) -> Self {
+    pub fn new(
+        protocol: ConnectionProtocol,
+        direction: ConnectionDirection,
+        guest: SocketAddr,
+    ) -> Self {
         Self {
             protocol,
             direction,

@@ -3,7 +3,9 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use net_backend_core::{MacAddr, Mtu, Uri};
-use net_backend_slirp::{HostForward, Ipv4Config, Ipv6Config, SlirpConfig, Threading};
+use net_backend_slirp::{
+    GuestForward, HostForward, Ipv4Config, Ipv6Config, SlirpConfig, Threading,
+};
 use proptest::prelude::*;
 
 use super::read;
@@ -44,73 +46,79 @@ fn name() -> impl Strategy<Value = String> {
     "[a-z%&=?+#ü:/.-]{1,12}"
 }
 
+/// What DHCP says, and the paths.
+fn texts() -> impl Strategy<Value = SlirpConfig> {
+    let names = prop::array::uniform4(prop::option::of(name()));
+    let paths = prop::array::uniform2(prop::option::of("[ -~ü]{1,20}"));
+    let search = prop::collection::vec("[a-z]{1,5}(\\.[a-z0-9-]{1,5}){0,2}\\.?", 0..3);
+    (names, paths, search).prop_map(|(names, paths, search)| {
+        let mut config = SlirpConfig::default();
+        [
+            config.hostname,
+            config.domain_name,
+            config.tftp_server_name,
+            config.bootfile,
+        ] = names;
+        [config.tftp, config.library] = paths.map(|path| path.map(Into::into));
+        config.dns_search = search;
+        config
+    })
+}
+
+/// The same with what is switched or counted.
+fn with_numbers() -> impl Strategy<Value = SlirpConfig> {
+    let switches = prop::array::uniform5(any::<bool>());
+    let mtu = (1280..=32768_u16).prop_filter_map("above the least", Mtu::new);
+    let mac = prop::option::of(any::<[u8; 5]>());
+    (texts(), switches, mtu, mac).prop_map(|(mut config, switches, mtu, mac)| {
+        let is_threadless;
+        [
+            config.restrict,
+            config.dns,
+            config.dhcp,
+            config.host_loopback,
+            is_threadless,
+        ] = switches;
+        if is_threadless {
+            config.thread = Threading::None;
+            config.mtu = mtu;
+        }
+        config.mac = mac.map(|[a, b, c, d, e]| MacAddr::new([2, a, b, c, d, e]));
+        config
+    })
+}
+
 fn config() -> impl Strategy<Value = SlirpConfig> {
     let networks = prop_oneof![
         (ipv4(), ipv6()).prop_map(|(a, b)| (Some(a), Some(b))),
         ipv4().prop_map(|a| (Some(a), None)),
         ipv6().prop_map(|b| (None, Some(b))),
     ];
-    let names = prop::array::uniform4(prop::option::of(name()));
-    let paths = prop::array::uniform2(prop::option::of("[ -~ü]{1,20}"));
-    let search = prop::collection::vec("[a-z]{1,5}(\\.[a-z0-9-]{1,5}){0,2}\\.?", 0..3);
-    let switches = prop::array::uniform5(any::<bool>());
-    let outbound = prop::array::uniform2(any::<bool>());
-    (
-        networks,
-        names,
-        paths,
-        search,
-        switches,
-        outbound,
-        1280..=32768_u16,
-        any::<[u8; 5]>(),
+    let outbound = (any::<bool>(), any::<u8>());
+    let rules = ["tcp::8000-8010-:9000", "udp::0-:53", "unix:/a b&c%-:22"];
+    let rules = prop::sample::subsequence(rules.to_vec(), 0..=3);
+    (with_numbers(), networks, outbound, rules).prop_map(
+        |(mut config, networks, outbound, rules)| {
+            (config.ipv4, config.ipv6) = networks;
+            let (is_bound, last) = outbound;
+            if let Some(ipv4) = config.ipv4 {
+                config.outbound_ipv4 = is_bound.then_some(Ipv4Addr::new(192, 0, 2, last));
+                let server = Ipv4Addr::from_bits(ipv4.network.to_bits() + 50);
+                let rule = format!(
+                    "tcp:{server}:{}-cmd:/bin/sh -c 'a & b'",
+                    u16::from(last) + 1
+                );
+                config.guest_forwards.extend(rule.parse::<GuestForward>());
+            }
+            if config.ipv6.is_some() {
+                let address = Ipv6Addr::from_bits((0x2001_0db8 << 96) | u128::from(last));
+                config.outbound_ipv6 = is_bound.then_some(address);
+            }
+            let rules = rules.iter().flat_map(|rule| rule.parse::<HostForward>());
+            config.host_forwards = rules.collect();
+            config
+        },
     )
-        .prop_map(
-            |((ipv4, ipv6), names, paths, search, switches, outbound, mtu, mac)| {
-                let mut config = SlirpConfig::default();
-                (config.ipv4, config.ipv6) = (ipv4, ipv6);
-                [
-                    config.hostname,
-                    config.domain_name,
-                    config.tftp_server_name,
-                    config.bootfile,
-                ] = names;
-                [config.tftp, config.library] = paths.map(|path| path.map(Into::into));
-                config.dns_search = search;
-                [
-                    config.restrict,
-                    config.dns,
-                    config.dhcp,
-                    config.host_loopback,
-                    _,
-                ] = switches;
-                if switches[4] {
-                    config.thread = Threading::None;
-                    let [a, b, c, d, e] = mac;
-                    config.mac = Some(MacAddr::new([2, a, b, c, d, e]));
-                    config.mtu = Mtu::new(mtu).unwrap();
-                }
-                if outbound[0] && ipv4.is_some() {
-                    config.outbound_ipv4 = Some(Ipv4Addr::new(192, 0, 2, mac[0]));
-                }
-                if outbound[1] && ipv6.is_some() {
-                    config.outbound_ipv6 =
-                        Some(Ipv6Addr::from_bits(0x2001_0db8 << 96 | u128::from(mac[0])));
-                }
-                let rules = ["tcp::8000-8010-:9000", "udp::0-:53", "unix:/a b&c%-:22"];
-                config.host_forwards = rules
-                    .iter()
-                    .skip(usize::from(mac[1] % 4))
-                    .map(|rule| rule.parse().unwrap())
-                    .collect();
-                if let Some(ipv4) = ipv4 {
-                    let server = Ipv4Addr::from_bits(ipv4.network.to_bits() + 50);
-                    let rule = format!("tcp:{server}:{}-cmd:/bin/sh -c 'a & b'", mac[2].max(1));
-                    config.guest_forwards = vec![rule.parse().unwrap()];
-                }
-                config
-            },
-        )
 }
 
 const KEYS: &[&str] = &[

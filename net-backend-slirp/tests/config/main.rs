@@ -187,10 +187,9 @@ const BAD: &str = include_str!("../refused/options.txt");
 #[test]
 fn options_are_refused_with_place_and_remedy() {
     let lines: Vec<_> = BAD.lines().collect();
-    for case in lines.chunks(2) {
-        let [text, complaint] = case else {
-            panic!("half a case: {case:?}");
-        };
+    assert_eq!(lines.len() % 2, 0, "half a case");
+    let (texts, complaints) = (lines.iter().step_by(2), lines.iter().skip(1).step_by(2));
+    for (text, complaint) in texts.zip(complaints) {
         let found = match read(text) {
             Err(error) => {
                 let place = " ".repeat(error.position());

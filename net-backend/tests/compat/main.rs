@@ -204,12 +204,12 @@ fn refuses_with_place_and_remedy() {
     refuses(BAD);
 }
 
+/// Tries lines of texts, each with its complaint in the next.
 fn refuses(cases: &str) {
     let lines: Vec<_> = cases.trim().lines().collect();
-    for case in lines.chunks(2) {
-        let [text, complaint] = case else {
-            panic!("half a case: {case:?}");
-        };
+    assert_eq!(lines.len() % 2, 0, "half a case");
+    let (texts, complaints) = (lines.iter().step_by(2), lines.iter().skip(1).step_by(2));
+    for (text, complaint) in texts.zip(complaints) {
         let found = match compat::parse(text) {
             Err(Error::Config(error)) => {
                 let (place, problem) = (" ".repeat(error.position()), error.problem());

@@ -183,10 +183,12 @@ mod tests {
     #[test]
     fn a_config_that_was_read_is_right() {
         SlirpConfig::default().check().unwrap();
-        let mut config = SlirpConfig::default();
-        config.ipv4 = Some(Ipv4Config::new(Ipv4Addr::new(192, 168, 1, 0), 24));
-        config.host_forwards = vec!["tcp::8000-8010-192.168.1.15:80".parse().unwrap()];
-        config.thread = Threading::None;
+        let config = SlirpConfig {
+            ipv4: Some(Ipv4Config::new(Ipv4Addr::new(192, 168, 1, 0), 24)),
+            host_forwards: vec!["tcp::8000-8010-192.168.1.15:80".parse().unwrap()],
+            thread: Threading::None,
+            ..SlirpConfig::default()
+        };
         config.check().unwrap();
     }
 
