@@ -17,6 +17,12 @@ pub(crate) struct Need {
     pub(crate) program: Option<&'static str>,
 }
 
+/// libslirp, which `slirp:` opens at run time.
+pub(crate) const LIBSLIRP: Need = Need {
+    package: "libslirp0",
+    program: None,
+};
+
 /// Makes sure that all `needs` are met: installs what is missing if `setup`.
 ///
 /// # Errors
@@ -74,8 +80,15 @@ pub(crate) fn is_root() -> bool {
 pub(crate) fn is_met(need: &Need) -> bool {
     match need.program {
         Some(program) => is_program(program),
+        // Wherever it comes from.
+        None if need.package == LIBSLIRP.package => opens_libslirp(),
         None => is_installed(need.package),
     }
+}
+
+fn opens_libslirp() -> bool {
+    // Without a thread: this process may want to make a user namespace, which has to be its first thread's.
+    net_backend::open("slirp:?thread=none").is_ok()
 }
 
 fn is_program(name: &str) -> bool {

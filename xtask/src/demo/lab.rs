@@ -1,4 +1,4 @@
-//! Two network namespaces, a tap in each, and the cable between them.
+//! Network namespaces, taps in them, and the cable between two backends.
 
 use std::fs::OpenOptions;
 use std::io;
@@ -9,7 +9,9 @@ use std::thread::{self, JoinHandle};
 use anyhow::{Context, Result, anyhow};
 use net_backend::wake::Doorbell;
 use net_backend::{Bell, Features, NetBackend};
-use net_backend_tap::testing::{Interface, NetworkNamespace, enter_private_network};
+use net_backend_tap::testing::{
+    Interface, NetworkNamespace, allow_namespaces, enter_private_network,
+};
 
 use super::pump;
 
@@ -22,6 +24,22 @@ const TUN: &str = "/dev/net/tun";
 ///
 /// If namespaces cannot be made, or taps cannot be opened, with what to do about it.
 pub(crate) fn enter() -> Result<()> {
+    look_for_taps()?;
+    enter_private_network().context("cannot make a private network")
+}
+
+/// Stays in the network of the host, and gains the right to make others, in which taps can be made. Must be called
+/// before there is a second thread.
+///
+/// # Errors
+///
+/// As [`enter`].
+pub(crate) fn stay() -> Result<()> {
+    look_for_taps()?;
+    allow_namespaces().context("cannot make private networks")
+}
+
+fn look_for_taps() -> Result<()> {
     OpenOptions::new()
         .read(true)
         .write(true)
@@ -36,7 +54,7 @@ pub(crate) fn enter() -> Result<()> {
             }
             _ => anyhow!("{TUN}: {error}"),
         })?;
-    enter_private_network().context("cannot make a private network")
+    Ok(())
 }
 
 /// The two ends.
@@ -108,22 +126,7 @@ impl Lab {
     pub(crate) fn join(&self, offloads: Features) -> Result<Cable> {
         let left = self.tap(Side::Left)?;
         let right = self.tap(Side::Right)?;
-        let (mut left, mut right) =
-            pump::activate(left, right, offloads).map_err(anyhow::Error::from_boxed)?;
-        let stop = Arc::new(Bell::new()?);
-        let stopped = Arc::clone(&stop);
-        let features = left.backend.features() & right.backend.features() & offloads;
-        let thread = thread::Builder::new()
-            .name("pump".to_owned())
-            .spawn(move || {
-                pump::pump(&mut left, &mut right, stopped.descriptor())
-                    .map_err(anyhow::Error::from_boxed)
-            })?;
-        Ok(Cable {
-            stop,
-            thread: Some(thread),
-            features,
-        })
+        Cable::new(left, right, offloads)
     }
 
     fn tap(&self, side: Side) -> Result<Box<dyn NetBackend>> {
@@ -149,7 +152,7 @@ pub(crate) fn open(name: &str, options: &str) -> Result<(Box<dyn NetBackend>, In
     Ok((backend, interface))
 }
 
-/// What joins two taps, in a thread of its own. Dropped, it is unplugged.
+/// What joins two backends, in a thread of its own. Dropped, it is unplugged.
 pub(crate) struct Cable {
     stop: Arc<Bell>,
     thread: Option<JoinHandle<Result<()>>>,
@@ -157,12 +160,40 @@ pub(crate) struct Cable {
 }
 
 impl Cable {
+    /// Joins two backends by a cable that can do these offloads, as far as both can.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot be activated, or the thread cannot be made.
+    pub(super) fn new(
+        left: Box<dyn NetBackend>,
+        right: Box<dyn NetBackend>,
+        offloads: Features,
+    ) -> Result<Self> {
+        let (mut left, mut right) =
+            pump::activate(left, right, offloads).map_err(anyhow::Error::from_boxed)?;
+        let stop = Arc::new(Bell::new()?);
+        let stopped = Arc::clone(&stop);
+        let features = left.backend.features() & right.backend.features() & offloads;
+        let thread = thread::Builder::new()
+            .name("pump".to_owned())
+            .spawn(move || {
+                pump::pump(&mut left, &mut right, stopped.descriptor())
+                    .map_err(anyhow::Error::from_boxed)
+            })?;
+        Ok(Self {
+            stop,
+            thread: Some(thread),
+            features,
+        })
+    }
+
     /// The offloads in use.
     pub(crate) fn features(&self) -> Features {
         self.features
     }
 
-    /// Ends it, and the taps with it.
+    /// Ends it, and the backends with it.
     ///
     /// # Errors
     ///
@@ -175,8 +206,8 @@ impl Cable {
         self.stop.ring();
         match self.thread.take().map(JoinHandle::join) {
             None => Ok(()),
-            Some(Ok(outcome)) => outcome.context("the cable between the taps broke"),
-            Some(Err(_)) => Err(anyhow!("the thread between the taps panicked")),
+            Some(Ok(outcome)) => outcome.context("the cable broke"),
+            Some(Err(_)) => Err(anyhow!("the thread of the cable panicked")),
         }
     }
 }

@@ -1,17 +1,17 @@
 //! What goes over the cable: echo requests, and TCP.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use net_backend_tap::testing::IcmpSocket;
+use net_backend_tap::testing::{IcmpSocket, NetworkNamespace};
 
 use super::lab::{Lab, Side};
 
 /// How long anything may take to get through.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// Bytes in one write and one read.
 const CHUNK: usize = 256 * 1024;
 
@@ -24,10 +24,15 @@ pub(super) struct Ping {
 
 /// Sends echo requests from left to right, one after the other.
 pub(super) fn ping(lab: &Lab) -> Result<Ping> {
+    echo(lab.network(Side::Left), Side::Right.address())
+}
+
+/// Sends echo requests from a network, one after the other.
+pub(super) fn echo(from: &NetworkNamespace, to: Ipv4Addr) -> Result<Ping> {
     const COUNT: u32 = 100;
-    let mut socket = lab.network(Side::Left).run(IcmpSocket::new)?;
+    let mut socket = from.run(IcmpSocket::new)?;
     let mut once = || {
-        let answered = socket.ping(Side::Right.address(), 56, PATIENCE)?;
+        let answered = socket.ping(to, 56, PATIENCE)?;
         answered.context("no answer to an echo request")
     };
     // The first one waits for ARP.
@@ -75,13 +80,26 @@ pub(crate) fn transfer(lab: &Lab, from: Side, duration: Duration) -> Result<Tran
     let listener = lab
         .network(from.other())
         .run(move || TcpListener::bind((address, 0)))?;
-    let port = listener.local_addr()?.port();
-    let receiver = thread::spawn(move || receive(&listener));
-    let target = SocketAddr::from((address, port));
-    let stream = lab
-        .network(from)
-        .run(move || TcpStream::connect_timeout(&target, PATIENCE));
-    send(&stream.context("no TCP connection")?, duration)?;
+    let target = SocketAddr::from((address, listener.local_addr()?.port()));
+    let sender = connect(lab.network(from), target)?;
+    let (receiver, _) = listener.accept()?;
+    flow(&sender, receiver, duration)
+}
+
+/// Opens a TCP connection from a network.
+pub(super) fn connect(from: &NetworkNamespace, to: SocketAddr) -> Result<TcpStream> {
+    let stream = from.run(move || TcpStream::connect_timeout(&to, PATIENCE));
+    stream.with_context(|| format!("no TCP connection to {to}"))
+}
+
+/// Sends from one end of a TCP connection to the other for that long.
+pub(super) fn flow(
+    sender: &TcpStream,
+    receiver: TcpStream,
+    duration: Duration,
+) -> Result<Transferred> {
+    let receiver = thread::spawn(move || receive(receiver));
+    send(sender, duration)?;
     match receiver.join() {
         Ok(transferred) => transferred,
         Err(_) => bail!("the receiver of TCP panicked"),
@@ -99,8 +117,7 @@ fn send(mut stream: &TcpStream, duration: Duration) -> Result<()> {
     Ok(stream.shutdown(Shutdown::Write)?)
 }
 
-fn receive(listener: &TcpListener) -> Result<Transferred> {
-    let (mut stream, _) = listener.accept()?;
+fn receive(mut stream: TcpStream) -> Result<Transferred> {
     stream.set_read_timeout(Some(PATIENCE))?;
     let mut chunk = vec![0; CHUNK];
     let start = Instant::now();
