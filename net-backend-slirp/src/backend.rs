@@ -1,7 +1,7 @@
 use std::ffi::CString;
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ use crate::segment_size::SegmentSizes;
 use crate::sockets::Sockets;
 use crate::stack::Stack;
 use crate::sys::{
-    EventBell, Events, Instance, Ipv4Settings, Ipv6Settings, Library, Poller, Settings,
+    EventBell, Events, Instance, Ipv4Settings, Ipv6Settings, Library, Poller, Settings, sockets,
 };
 use crate::thread;
 use crate::transmit::Transmit;
@@ -191,8 +191,17 @@ impl NetBackend for Slirp {
             ring.writable().bell(),
             &self.network.alarm,
         ];
-        let bells = bells.into_iter().map(EventBell::descriptor);
-        self.network.poller.descriptors().chain(bells).collect()
+        let bells = bells.into_iter().flat_map(EventBell::descriptors);
+        let listeners = self
+            .network
+            .lock()
+            .and_then(|mut locked| locked.with(|stack| stack.forwards.listeners().collect()));
+        let listeners: Vec<RawFd> = listeners.unwrap_or_default();
+        let lent = listeners
+            .into_iter()
+            .filter_map(|listener| sockets::lent(self, listener));
+        let poller = self.network.poller.descriptors();
+        poller.chain(bells).chain(lent).collect()
     }
 
     fn port_forwarding(&self) -> Option<&dyn PortForwarding> {

@@ -1,4 +1,4 @@
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use net_backend_core::{
@@ -102,12 +102,8 @@ impl PortForwards {
             }
             None => self.inbound(stack, &local)?,
         };
-        let address = |address| match address {
-            SocketAddress::Ip(address) => Some(address),
-            SocketAddress::Unix => None,
-        };
-        connection.local = address(local);
-        connection.remote = remote.and_then(address);
+        connection.local = internet(local);
+        connection.remote = remote.and_then(internet);
         connection.age = socket.opened.elapsed();
         Some(connection)
     }
@@ -134,5 +130,13 @@ impl PortForwards {
             (IpAddr::V6(_), _) => stack.hooks().output.guest6.map(IpAddr::V6),
         };
         known.unwrap_or(unspecified)
+    }
+}
+
+/// The address of a socket that is no unix socket.
+fn internet(address: SocketAddress) -> Option<SocketAddr> {
+    match address {
+        SocketAddress::Ip(address) => Some(address),
+        SocketAddress::Unix(_) => None,
     }
 }

@@ -6,10 +6,11 @@ use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, ToSocketAddrs};
 use std::os::fd::RawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileTypeExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use net_backend_core::{Error, Forwarding, Result};
+use rustix::net::{SocketAddrAny, SocketAddrUnix};
 
 use crate::config::SlirpConfig;
 use crate::forward::{GuestForward, GuestForwardTarget, HostForward, HostSide, Transport};
@@ -94,7 +95,7 @@ impl BoundForward {
                     && local.is_ipv4() == bound.is_ipv4()
                     && (bound.ip().is_unspecified() || bound.ip() == local.ip())
             }
-            (SocketAddress::Unix, HostPort::Unix(_)) => true,
+            (SocketAddress::Unix(Some(path)), HostPort::Unix(bound)) => path == bound,
             _ => false,
         };
         self.ports.iter().find(is_it).map(|port| port.guest)
@@ -104,6 +105,13 @@ impl BoundForward {
 impl Forwards {
     pub(crate) fn bound(&self) -> &[BoundForward] {
         &self.bound
+    }
+
+    /// The listeners, of libslirp and of relays.
+    pub(crate) fn listeners(&self) -> impl Iterator<Item = RawFd> + use<'_> {
+        let ports = self.bound.iter().flat_map(|forward| &forward.ports);
+        let relays = self.relays.iter().map(Relay::listener);
+        ports.filter_map(|port| port.socket).chain(relays)
     }
 }
 
@@ -146,11 +154,6 @@ impl Stack {
         true
     }
 
-    /// Closes all ports.
-    pub(crate) fn remove_host_forwards(&mut self) {
-        while self.remove_host_forward(|_| true) {}
-    }
-
     /// Puts a service of the host into the guest's network.
     ///
     /// # Errors
@@ -160,21 +163,21 @@ impl Stack {
         let added = match &rule.target {
             GuestForwardTarget::Command(command) => c_string(command.as_bytes())
                 .and_then(|command| self.instance.add_command(server(rule), &command)),
-            GuestForwardTarget::Unix(path) => self.add_unix(rule, path),
-            GuestForwardTarget::Tcp(host, port) => self.add_relay(rule, host, *port),
+            GuestForwardTarget::Unix(path) => SocketAddrUnix::new(path)
+                .map_err(io::Error::from)
+                .and_then(|target| self.add_relay(rule, vec![target.into()])),
+            GuestForwardTarget::Tcp(host, port) => (host.as_str(), *port)
+                .to_socket_addrs()
+                .and_then(|targets| self.add_relay(rule, targets.map(Into::into).collect())),
         };
         added.map_err(|cause| refused("guestfwd", rule.to_string(), cause))
     }
 
-    fn add_unix(&mut self, rule: &GuestForward, path: &Path) -> io::Result<()> {
-        let path = c_string(path.as_os_str().as_bytes())?;
-        self.instance.add_unix(server(rule), &path)
-    }
-
-    fn add_relay(&mut self, rule: &GuestForward, host: &str, port: u16) -> io::Result<()> {
-        let targets = (host, port).to_socket_addrs()?.collect();
+    /// libslirp connects only to unix sockets, and blocks until that is done: so it gets one that is always ready.
+    fn add_relay(&mut self, rule: &GuestForward, targets: Vec<SocketAddrAny>) -> io::Result<()> {
         let relay = Relay::new(targets, Arc::clone(self.poller()))?;
-        self.add_unix(rule, relay.path())?;
+        let path = c_string(relay.path().as_os_str().as_bytes())?;
+        self.instance.add_unix(server(rule), &path)?;
         self.forwards.relays.push(relay);
         Ok(())
     }

@@ -10,6 +10,7 @@ use net_backend_core::{DropReason, HeaderFlags, VirtioNetHeader};
 use crate::flow::Flow;
 use crate::forwards::Forwards;
 use crate::hooks::Hooks;
+use crate::relay::Relay;
 use crate::sys::{Instance, Poller, Ready};
 
 /// What libslirp answers when it has no timer at all.
@@ -174,8 +175,12 @@ impl Stack {
             }
             return Ok(Admission::Passes(None));
         }
-        let Hooks { sockets, output } = self.instance.host_mut();
         let opens = !headers.flags.contains(TcpFlags::ACK);
+        if opens {
+            // libslirp may connect to one, which must not block.
+            self.forwards.relays.iter_mut().for_each(Relay::accept);
+        }
+        let Hooks { sockets, output } = self.instance.host_mut();
         if opens && !sockets.admits(&flow) {
             return Err(DropReason::Policy);
         }

@@ -1,4 +1,3 @@
-use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,7 +5,7 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{
-    AddressFamily, Shutdown, SocketFlags, SocketType, connect, getpeername, shutdown, socket_with,
+    Shutdown, SocketAddrAny, SocketFlags, SocketType, connect, getpeername, shutdown, socket_with,
     sockopt,
 };
 
@@ -18,7 +17,7 @@ const FAULTS: Events = Events::ERROR.union(Events::HANG_UP);
 
 /// What all connections of a relay use.
 pub(super) struct Means {
-    pub(super) targets: Vec<SocketAddr>,
+    pub(super) targets: Vec<SocketAddrAny>,
     pub(super) poller: Arc<Poller>,
     /// Where bytes are between a read and the write that follows.
     pub(super) scratch: Vec<u8>,
@@ -262,10 +261,7 @@ impl End {
 fn connect_any(means: &Means, next: &mut usize) -> Option<(OwnedFd, bool)> {
     while let Some(address) = means.targets.get(*next) {
         *next += 1;
-        let family = match address {
-            SocketAddr::V4(_) => AddressFamily::INET,
-            SocketAddr::V6(_) => AddressFamily::INET6,
-        };
+        let family = address.address_family();
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let Ok(target) = socket_with(family, SocketType::STREAM, flags, None) else {
             continue;
@@ -273,7 +269,7 @@ fn connect_any(means: &Means, next: &mut usize) -> Option<(OwnedFd, bool)> {
         if target.as_raw_fd() >= means.bound {
             return None;
         }
-        // Without it everything works as well, only later.
+        // Without it everything works as well, only later; unix sockets have none.
         let _slower = sockopt::set_tcp_nodelay(&target, true);
         match connect(&target, address) {
             Ok(()) => return Some((target, false)),

@@ -1,7 +1,8 @@
-//! Leads connections of the guest to a TCP service of the host.
+//! Leads connections of the guest to a TCP service or a unix socket of the host.
 //!
-//! libslirp can connect a guest's connection to a unix socket, but to no TCP address. So a rule with a TCP target gets
-//! a unix socket of its own, and each connection that libslirp makes to it is carried on to the target.
+//! libslirp can connect a guest's connection to a unix socket, but to no TCP address; and it waits for a unix socket
+//! that is slow to accept, with all other networks of the process. So each rule gets a unix socket of its own, and each
+//! connection that libslirp makes to it is carried on to the target.
 //!
 //! What the guest and the target see of each other:
 //!
@@ -19,14 +20,13 @@ mod tests;
 
 use std::collections::HashMap;
 use std::io;
-use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::sync::Arc;
 
 use rustix::io::Errno;
-use rustix::net::{SocketFlags, accept_with, listen};
+use rustix::net::{SocketAddrAny, SocketFlags, accept_with, listen};
 
 use self::connection::{Connection, Means, Side};
 use self::directory::Directory;
@@ -44,7 +44,7 @@ const RESERVE: RawFd = 32;
 /// One rule's unix socket and the connections that came in by it. Nothing here blocks.
 pub(crate) struct Relay {
     directory: Directory,
-    listener: Arc<OwnedFd>,
+    listener: OwnedFd,
     /// Whether the poller watches the listener; not while there are no descriptors for what it has.
     is_watched: bool,
     /// By the descriptor of the guest's side.
@@ -62,7 +62,7 @@ impl Relay {
     /// # Errors
     ///
     /// If the directory or the socket cannot be made, or not be watched.
-    pub(crate) fn new(targets: Vec<SocketAddr>, poller: Arc<Poller>) -> io::Result<Self> {
+    pub(crate) fn new(targets: Vec<SocketAddrAny>, poller: Arc<Poller>) -> io::Result<Self> {
         let directory = Directory::new()?;
         let listener = UnixListener::bind(directory.socket())?;
         listener.set_nonblocking(true)?;
@@ -72,7 +72,7 @@ impl Relay {
         let limit = RawFd::try_from(sockets::descriptor_limit()).unwrap_or(RawFd::MAX);
         Ok(Self {
             directory,
-            listener: Arc::new(listener),
+            listener,
             is_watched: true,
             connections: HashMap::new(),
             guests: HashMap::new(),
@@ -123,9 +123,9 @@ impl Relay {
         self.watch(true);
     }
 
-    /// The listening socket, which a sandbox must leave open; closed with the relay unless somebody keeps it.
-    pub(crate) fn listener(&self) -> &Arc<OwnedFd> {
-        &self.listener
+    /// The listening socket, which a sandbox must leave open.
+    pub(crate) fn listener(&self) -> RawFd {
+        self.listener.as_raw_fd()
     }
 
     /// How many connections there are.

@@ -1,22 +1,25 @@
 // UNSAFETY: libslirp's sockets are known by number only.
 #![expect(unsafe_code, reason = "borrows descriptors that libslirp owns")]
 
+use std::ffi::OsStr;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 
-use rustix::net::{AddressFamily, SendFlags, SocketAddrAny, sockopt};
+use rustix::net::{AddressFamily, SendFlags, SocketAddrAny, SocketAddrUnix, sockopt};
 use rustix::process::{Resource, getrlimit};
 
 use super::imp;
 
 /// Where a socket is bound or connected to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum SocketAddress {
     /// An Internet address.
     Ip(SocketAddr),
-    /// A socket file, or no name at all.
-    Unix,
+    /// A socket file; no path for a socket without name.
+    Unix(Option<PathBuf>),
 }
 
 /// What a socket is bound to; `None` if it is no socket, or of another family. Does not block.
@@ -53,6 +56,12 @@ pub(crate) fn send_to(socket: RawFd, payload: &[u8], to: SocketAddr) -> io::Resu
     Ok(rustix::net::sendto(existing(socket)?, payload, flags, &to)?)
 }
 
+/// A socket of libslirp for a list of all that is open. Whoever uses the list gets an error of the system for a socket
+/// that was closed meanwhile, as with the numbers of a directory such as `/dev/fd`.
+pub(crate) fn lent<O>(_lender: &O, socket: RawFd) -> Option<BorrowedFd<'_>> {
+    borrowed(socket)
+}
+
 /// How many descriptors the process may have: the soft limit of `RLIMIT_NOFILE`.
 pub(crate) fn descriptor_limit() -> u64 {
     getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
@@ -87,7 +96,11 @@ pub(super) fn borrowed(descriptor: RawFd) -> Option<BorrowedFd<'static>> {
 
 fn socket_address(address: &SocketAddrAny) -> Option<SocketAddress> {
     match address.address_family() {
-        AddressFamily::UNIX => Some(SocketAddress::Unix),
+        AddressFamily::UNIX => {
+            let address = SocketAddrUnix::try_from(address.clone()).ok()?;
+            let path = address.path_bytes().map(OsStr::from_bytes);
+            Some(SocketAddress::Unix(path.map(PathBuf::from)))
+        }
         _ => SocketAddr::try_from(address.clone())
             .ok()
             .map(SocketAddress::Ip),

@@ -108,7 +108,8 @@ fn host_forward_unix() -> Outcome {
         .instance
         .add_host_forward(false, &host, inside, false)?;
     let listener = guest.wanted()[0].0;
-    assert_eq!(sockets::local_address(listener), Some(SocketAddress::Unix));
+    let bound = SocketAddress::Unix(Some(path.clone()));
+    assert_eq!(sockets::local_address(listener), Some(bound));
     let _stream = UnixStream::connect(&path)?;
     assert_eq!(guest.segment(SYN).port, 22);
     guest.instance.remove_host_forward(false, &host)?;

@@ -1,6 +1,7 @@
 mod ends;
 
 use std::io::{ErrorKind, Read, Write};
+use std::net::SocketAddr;
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::thread::{JoinHandle, spawn};
@@ -22,7 +23,11 @@ struct Driven {
 impl Driven {
     fn new(targets: &[SocketAddr]) -> Self {
         let poller = Arc::new(Poller::new().unwrap());
-        let relay = Relay::new(targets.to_vec(), Arc::clone(&poller)).unwrap();
+        let relay = Relay::new(
+            targets.iter().copied().map(Into::into).collect(),
+            Arc::clone(&poller),
+        )
+        .unwrap();
         let ready = Vec::new();
         Self {
             relay,
