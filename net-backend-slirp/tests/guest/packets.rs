@@ -128,33 +128,21 @@ pub(crate) fn neighbour_solicitation(from: Ipv6Addr, target: Ipv6Addr) -> Vec<u8
     let [.., a, b, c] = target.octets();
     let group = [word(&[0xff, a], 0), word(&[b, c], 0)];
     let to = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 1, group[0], group[1]);
-    let message = |sum: [u8; 2]| {
-        [
-            &[135, 0][..],
-            &sum,
-            &[0; 4],
-            &target.octets(),
-            &[1, 1],
-            &GUEST_MAC,
-        ]
-        .concat()
-    };
-    let sum = transport_checksum(from.into(), to.into(), ICMP6, &message([0, 0]));
-    let mut frame = ip(from.into(), to.into(), ICMP6, &message(sum));
-    // Hop limit 255 (RFC 4861, 7.1.1), to the group's Ethernet address (RFC 2464, 7).
-    for (at, byte) in [
-        (21, 255),
-        (0, 0x33),
-        (1, 0x33),
-        (2, 0xff),
-        (3, a),
-        (4, b),
-        (5, c),
-    ] {
-        if let Some(place) = frame.get_mut(at) {
-            *place = byte;
-        }
-    }
+    let head = [135, 0, 0, 0, 0, 0, 0, 0];
+    let message = [&head[..], &target.octets(), &[1, 1], &GUEST_MAC].concat();
+    icmp6(from, to, &message, 255)
+}
+
+/// A message whose checksum is zero so far, to a group of nodes.
+pub(crate) fn icmp6(from: Ipv6Addr, to: Ipv6Addr, message: &[u8], hop_limit: u8) -> Vec<u8> {
+    let sum = transport_checksum(from.into(), to.into(), ICMP6, message);
+    let mut message = message.to_vec();
+    let [.., a, b, c, d] = to.octets();
+    message.splice(2..4, sum);
+    let mut frame = ip(from.into(), to.into(), ICMP6, &message);
+    // The hop limit, and the group's Ethernet address (RFC 2464, 7).
+    frame.splice(21..22, [hop_limit]);
+    frame.splice(0..6, [0x33, 0x33, a, b, c, d]);
     frame
 }
 

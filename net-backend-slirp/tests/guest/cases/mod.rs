@@ -6,7 +6,10 @@ mod dhcp;
 mod dns;
 mod guestfwd;
 mod hostfwd;
+mod ipv6;
+mod mtu;
 mod neighbours;
+mod offload;
 mod policy;
 mod run_time;
 mod tcp;
@@ -25,6 +28,9 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Case> {
         guestfwd::CASES,
         run_time::CASES,
         policy::CASES,
+        ipv6::CASES,
+        mtu::CASES,
+        offload::CASES,
     ]
     .into_iter()
     .flatten()
