@@ -81,7 +81,7 @@ pub(crate) fn is_met(need: &Need) -> bool {
     match need.program {
         Some(program) => is_program(program),
         // Wherever it comes from.
-        None if need.package == LIBSLIRP.package => opens_libslirp(),
+        None if need.package == LIBSLIRP.package => opens_libslirp() || is_installed(need.package),
         None => is_installed(need.package),
     }
 }

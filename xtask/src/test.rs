@@ -7,31 +7,49 @@ use clap::Args;
 
 use crate::needs::{self, Need};
 use crate::steps::{self, Steps};
-use crate::workspace::Workspace;
+use crate::workspace::{Package, Workspace};
 
 /// The Debian packages that the tests need.
-const NEEDS: &[Need] = &[];
+const NEEDS: &[Need] = &[needs::LIBSLIRP];
+
+/// What `--setup` installs too: without them some tests are skipped.
+const WELCOME: &[Need] = &[
+    LIBSLIRP_DEV,
+    program("busybox"),
+    program("curl"),
+    program("iperf3"),
+];
+
+const LIBSLIRP_DEV: Need = Need {
+    package: "libslirp-dev",
+    program: None,
+};
+
+/// The feature that needs libslirp when building.
+const LINK: &str = "link";
+
+const SLIRP: &str = "net-backend-slirp";
 
 /// The backends that `--required` does not allow to be skipped.
-const REQUIRED: &str = "tap";
+const REQUIRED: &str = "tap,slirp";
 
-/// Names the backends whose conformance cases fail if they cannot run here, separated by commas.
+/// Names the backends whose cases fail if they cannot run here, separated by commas.
 const REQUIRE_VARIABLE: &str = "NET_BACKEND_REQUIRE";
 
 const TUN: &str = "/dev/net/tun";
 
 /// Run all tests of the workspace, build every feature alone, run the loom models
 ///
-/// The first step is `cargo test --workspace --all-features`. Conformance cases of a backend that this machine
-/// does not offer are reported as ignored, with the reason. The second step builds each crate without features and
-/// with each feature alone, with warnings as errors. The third runs the loom models of net-backend-core, which try
-/// all interleavings of its shared state.
+/// The first step is `cargo test --workspace` with all features but the one that links libslirp. Cases of a backend
+/// that this machine does not offer are reported as ignored, with the reason. With libslirp-dev, the second step tests
+/// that feature. Then each crate is built without features and with each feature alone, with warnings as errors. The
+/// last step runs the loom models of net-backend-core, which try all interleavings of its shared state.
 #[derive(Args, Debug)]
 pub(crate) struct Options {
     /// Install missing Debian packages (with apt-get, through sudo if needed)
     #[arg(long)]
     setup: bool,
-    /// Fail instead of skipping the conformance cases of tap (sets NET_BACKEND_REQUIRE=tap)
+    /// Fail instead of skipping the cases of tap and slirp (sets NET_BACKEND_REQUIRE=tap,slirp)
     #[arg(long)]
     required: bool,
 }
@@ -42,11 +60,13 @@ pub(crate) struct Options {
 ///
 /// If something is missing on this machine, or a step failed.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    needs::ensure(NEEDS, options.setup)?;
+    let needs = [NEEDS, if options.setup { WELCOME } else { &[] }].concat();
+    needs::ensure(&needs, options.setup)?;
     let workspace = Workspace::load()?;
     announce_skips(options.required);
     let mut steps = Steps::default();
     steps.step("tests", || tests(&workspace, options.required));
+    steps.step(format!("{SLIRP} linked"), || linked(&workspace));
     for library in workspace.libraries() {
         let choices = [None].into_iter().chain(library.features().map(Some));
         for feature in choices {
@@ -62,10 +82,37 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 
 fn tests(workspace: &Workspace, required: bool) -> Result<()> {
     let mut cargo = workspace.cargo();
-    cargo.args(["test", "--workspace", "--all-features", "--no-fail-fast"]);
+    cargo
+        .args(["test", "--workspace", "--no-fail-fast", "--features"])
+        .arg(features(workspace).join(","));
     if required {
         cargo.env(REQUIRE_VARIABLE, REQUIRED);
     }
+    steps::run(&mut cargo)
+}
+
+/// All features of all libraries, as `cargo test --workspace` takes them, but the one that links libslirp.
+fn features(workspace: &Workspace) -> Vec<String> {
+    let of = |package: &'_ Package| {
+        let choices = package.features().filter(|&feature| feature != LINK);
+        let choices = choices.map(|feature| format!("{}/{feature}", package.name));
+        choices.collect::<Vec<_>>()
+    };
+    workspace.libraries().flat_map(of).collect()
+}
+
+/// Tests what differs when libslirp is linked.
+fn linked(workspace: &Workspace) -> Result<()> {
+    if !needs::is_met(&LIBSLIRP_DEV) {
+        println!("skipped: libslirp-dev is not installed; --setup does that");
+        return Ok(());
+    }
+    let mut cargo = workspace.cargo();
+    cargo
+        .args(["test", "--package", SLIRP, "--features", LINK])
+        .args(["--test", "library", "--test", "conformance"])
+        .arg("--target-dir")
+        .arg(workspace.target.join("linked"));
     steps::run(&mut cargo)
 }
 
@@ -107,12 +154,31 @@ fn announce_skips(required: bool) {
     } else {
         "will be skipped"
     };
-    println!("{TUN}: {error}. The conformance cases of tap {consequence}.");
+    println!("{TUN}: {error}. The cases that need a tap {consequence}.");
     if needs::is_root() {
         println!("To have them run: `modprobe tun`, or pass {TUN} into this container.");
     } else {
         println!(
             "To have them run: `sudo chmod 0666 {TUN}`, as distributions ship it, or be root."
         );
+    }
+}
+
+/// A program from the Debian package of the same name.
+const fn program(name: &'static str) -> Need {
+    Need {
+        package: name,
+        program: Some(name),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workspace::tests::small;
+
+    #[test]
+    fn all_features_of_the_libraries_are_tested_but_the_one_that_links() {
+        assert_eq!(features(&small()), ["library/slirp", "library/tap"]);
     }
 }

@@ -174,7 +174,7 @@ pub(crate) mod tests {
             serde_json::json!({
                 "id": name, "name": name, "version": "1.0.0", "rust_version": rust,
                 "manifest_path": format!("/w/{name}/Cargo.toml"),
-                "features": {"default": [], "tap": [], "slirp": []},
+                "features": {"default": [], "link": [], "tap": [], "slirp": []},
                 "targets": [{"name": "describe", "kind": ["example"]}],
             })
         };
@@ -213,7 +213,8 @@ pub(crate) mod tests {
     fn a_package_lists_its_choices() {
         let workspace = small();
         let library = workspace.libraries().next().unwrap();
-        assert_eq!(library.features().collect::<Vec<_>>(), ["slirp", "tap"]);
+        let features: Vec<_> = library.features().collect();
+        assert_eq!(features, ["link", "slirp", "tap"]);
         assert!(library.has_example("describe"));
         assert!(!library.has_example("other"));
     }
