@@ -2,7 +2,7 @@
 
 use super::SlirpConfig;
 
-/// Bytes for options in an answer (`DHCP_OPT_LEN` in libslirp), the last of which is not used for them.
+/// Bytes for options in an answer (`DHCP_OPT_LEN` in libslirp), of which the last is the mark of the end.
 const ROOM: usize = 312 - 1;
 /// The magic cookie, and the options that every answer has: kind, server, mask and lease time.
 const ALWAYS: usize = 4 + 3 + 6 + 6 + 6;
@@ -35,7 +35,7 @@ pub(super) fn excess(config: &SlirpConfig) -> usize {
     };
     let search = search_length(&config.dns_search);
     let length = ALWAYS + outward + names + search + vendor_class;
-    (length + 1).saturating_sub(ROOM)
+    length.saturating_sub(ROOM)
 }
 
 /// The option of the search list, with each domain compressed by those before it as libslirp does.

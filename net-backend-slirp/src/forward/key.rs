@@ -1,5 +1,6 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use net_backend_core::ConfigError;
@@ -23,25 +24,21 @@ pub struct HostForwardKey {
 impl HostForwardKey {
     /// Whether this means `rule`, which is bound to these addresses: one for each port of its range, in order.
     pub fn matches(&self, rule: &HostForward, bound: &[SocketAddr]) -> bool {
-        let (HostSide::Ip { address, ports }, HostSide::Ip { .. }) = (&self.host, &rule.host)
-        else {
-            return self.protocol == rule.protocol && self.host == rule.host;
+        let same_host = match (&self.host, &rule.host) {
+            (
+                HostSide::Ip { address, ports },
+                HostSide::Ip {
+                    address: rule_address,
+                    ports: rule_ports,
+                },
+            ) => {
+                same_address(*address, *rule_address, bound.first())
+                    && (ports == rule_ports || is_chosen(ports, rule_ports, bound.first()))
+            }
+            (HostSide::Unix(path), HostSide::Unix(rule_path)) => path == rule_path,
+            _ => false,
         };
-        let HostSide::Ip {
-            address: rule_address,
-            ports: rule_ports,
-        } = &rule.host
-        else {
-            return false;
-        };
-        let chosen = bound.first().map(SocketAddr::port);
-        let is_chosen = *rule_ports.start() == 0
-            && ports.start() == ports.end()
-            && chosen == Some(*ports.start());
-        let same_ports = ports == rule_ports || is_chosen;
-        self.protocol == rule.protocol
-            && same_ports
-            && same_address(*address, *rule_address, bound.first())
+        self.protocol == rule.protocol && same_host
     }
 
     fn parse(text: &str) -> Result<Self, Complaint> {
@@ -118,4 +115,14 @@ fn same_address(key: Option<IpAddr>, rule: Option<IpAddr>, bound: Option<&Socket
         None => rule.is_none_or(|rule| rule == ANY),
         Some(key) => rule.or(bound.map(SocketAddr::ip)).unwrap_or(ANY) == key,
     }
+}
+
+/// Whether the one port of `key` is what the host chose for a rule that left it to it.
+fn is_chosen(
+    key: &RangeInclusive<u16>,
+    rule: &RangeInclusive<u16>,
+    bound: Option<&SocketAddr>,
+) -> bool {
+    let chosen = bound.map(SocketAddr::port);
+    *rule.end() == 0 && key.start() == key.end() && chosen == Some(*key.start())
 }

@@ -220,14 +220,16 @@ fn names_have_the_length_that_libslirp_has_room_for() {
 
 #[test]
 fn names_that_do_not_fit_into_one_answer_are_refused() {
-    // 37 bytes for what every answer has, 2 + 255 for the domain, and 2 for the header of the name leave 14.
+    // 37 bytes for what every answer has, 2 + 255 for the domain, and 2 for the header of the name leave 15 of 311.
     let text = |name: &str| format!("slirp:?domainname={}&hostname={name}", "x".repeat(255));
-    read(&text(&"y".repeat(14))).unwrap();
-    let error = read(&text(&"y".repeat(15))).unwrap_err();
+    read(&text(&"y".repeat(15))).unwrap();
+    let error = read(&text(&"y".repeat(16))).unwrap_err();
     let complaint = "makes the answer of DHCP 1 bytes too long, with the other names; shorten or leave out some";
     assert!(error.message().ends_with(complaint), "{error}");
+    let longer = text(&"y".repeat(28));
+    read(&format!("{longer}&restrict=on")).unwrap_err();
     // A restricted network names no gateway and no name server.
-    read(&format!("{}&restrict=on", text(&"y".repeat(26)))).unwrap();
+    read(&format!("{}&restrict=on", text(&"y".repeat(27)))).unwrap();
     read(&format!("{}&disable-dhcp=on", text(&"y".repeat(32)))).unwrap();
     // Domains that share their end take little.
     let domains: String = (10..50)

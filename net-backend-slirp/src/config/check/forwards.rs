@@ -42,6 +42,20 @@ impl SlirpConfig {
         }
     }
 
+    /// Whether an earlier rule has the same host side. A unix socket of that rule would be replaced.
+    pub(super) fn check_host_side(&self, index: usize, rule: &HostForward) -> Result<(), String> {
+        let lets_host_choose =
+            matches!(&rule.host, HostSide::Ip { ports, .. } if *ports.end() == 0);
+        let same = |other: &HostForward| {
+            other.protocol == rule.protocol && other.host == rule.host && !lets_host_choose
+        };
+        let mut earlier = self.host_forwards.iter().take(index);
+        match earlier.find(|other| same(other)) {
+            Some(other) => Err(format!("has the same host side as {other}; give another")),
+            None => Ok(()),
+        }
+    }
+
     pub(super) fn check_guest_forward(
         &self,
         index: usize,

@@ -102,6 +102,7 @@ impl SlirpConfig {
         }
         for (index, rule) in self.host_forwards.iter().enumerate() {
             self.check_host_forward(rule)
+                .and_then(|()| self.check_host_side(index, rule))
                 .map_err(|complaint| Fault::new("hostfwd", rule, complaint).at(index))?;
         }
         for (index, rule) in self.guest_forwards.iter().enumerate() {
