@@ -105,6 +105,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let plan = Plan {
         rounds: options.rounds,
         only: options.contestant.clone(),
+        cpus: options.cpus,
     };
     for make in tap::cases().chain(tcp::cases()).chain(slirp::cases()) {
         let mut case = make()?;
@@ -118,7 +119,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     ensure!(!rows.is_empty(), "no row has {} in its name", options.only);
     machine.finish();
     progress.finish_and_clear();
-    let report = Report::new(machine, options.rounds, control.spread(), rows);
+    let report = Report::new(machine, plan, control.spread(), rows);
     report.print();
     if let Some(path) = &options.json {
         let text = serde_json::to_string_pretty(&report)?;

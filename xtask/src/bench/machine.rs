@@ -65,7 +65,7 @@ impl Machine {
         } = self;
         let mitigations = match self.mitigations.is_empty() {
             true => "none".to_owned(),
-            false => self.mitigations.join("; "),
+            false => self.mitigations.join(";\n  "),
         };
         format!(
             "kernel {kernel}, {cpu}, {cpus} CPUs\n\

@@ -58,6 +58,8 @@ pub(super) struct Plan {
     pub(super) rounds: usize,
     /// Only contestants whose name contains this.
     pub(super) only: String,
+    /// How many CPUs everything runs on. Goals are for one.
+    pub(super) cpus: usize,
 }
 
 /// The runs of one contestant, one in each round.
@@ -92,7 +94,11 @@ pub(super) fn measure(
             }
         }
     }
-    Ok(row(case, &names, &samples))
+    let mut row = row(case, &names, &samples);
+    if plan.cpus > 1 {
+        row.comparisons.iter_mut().for_each(|it| it.goal = None);
+    }
+    Ok(row)
 }
 
 fn row(case: &dyn Case, names: &[String], samples: &[Samples]) -> Row {
@@ -320,6 +326,7 @@ mod tests {
         let plan = Plan {
             rounds: 2,
             only: "hand".to_owned(),
+            cpus: 1,
         };
         let row = measure(&mut Nothing, &plan, &mut Random::new(), &mut Control::new()).unwrap();
         assert_eq!(row.figures.len(), 1);

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::case::{Quotient, Unit};
 use super::machine::Machine;
-use super::measure::{Compared, Figure, Row};
+use super::measure::{Compared, Figure, Plan, Row};
 use super::statistics::Spread;
 
 /// Where the control varies more than this, so does everything.
@@ -18,6 +18,8 @@ const NOISE: f64 = 0.15;
 pub(super) struct Report {
     machine: Machine,
     rounds: usize,
+    /// How many CPUs everything ran on.
+    cpus: usize,
     /// Nanoseconds for a copy of 1514 bytes.
     control: Spread,
     rows: Vec<Row>,
@@ -25,10 +27,11 @@ pub(super) struct Report {
 
 impl Report {
     /// Of these rows.
-    pub(super) fn new(machine: Machine, rounds: usize, control: Spread, rows: Vec<Row>) -> Self {
+    pub(super) fn new(machine: Machine, plan: Plan, control: Spread, rows: Vec<Row>) -> Self {
         Self {
             machine,
-            rounds,
+            rounds: plan.rounds,
+            cpus: plan.cpus,
             control,
             rows,
         }
@@ -45,8 +48,15 @@ impl Report {
         let control = self.control;
         let _infallible = writeln!(
             text,
-            "control: {:.1} ns to copy 1514 bytes, quartiles {:.1} to {:.1}; {} rounds",
-            control.median, control.lower, control.upper, self.rounds
+            "control: {:.1} ns to copy 1514 bytes, quartiles {:.1} to {:.1}; {} rounds on {}",
+            control.median,
+            control.lower,
+            control.upper,
+            self.rounds,
+            match self.cpus {
+                1 => "one CPU".to_owned(),
+                cpus => format!("{cpus} CPUs, so that goals do not count"),
+            }
         );
         let (lines, blocks): (Vec<&Row>, Vec<&Row>) =
             self.rows.iter().partition(|row| Line::of(row).is_some());
@@ -153,7 +163,7 @@ fn block(row: &Row) -> String {
             Some(_) => "reached",
         };
         let line = format!(
-            "  {:<width$}  {:<20}  {:>7}  {aim:<8}  {verdict}",
+            "  {:<width$}  {:<22}  {:>7}  {aim:<8}  {verdict}",
             pair(compared),
             spread(compared.value),
             gate(compared),
@@ -263,7 +273,12 @@ mod tests {
     #[test]
     fn two_contestants_are_one_line_and_noise_is_warned_of() {
         let row = row(&["library", "by hand"], Quotient::Costs, Goal::gate(1.05));
-        let text = Report::new(Machine::now(), 15, SPREAD, vec![row]).text();
+        let plan = Plan {
+            rounds: 15,
+            only: String::new(),
+            cpus: 1,
+        };
+        let text = Report::new(Machine::now(), plan, SPREAD, vec![row]).text();
         assert!(text.contains("tap send  "), "{text}");
         assert!(text.contains("2.000 [1.000-3.000]"), "{text}");
         assert!(text.contains("≤ 1.05"), "{text}");

@@ -239,7 +239,9 @@ impl Work {
             Self::RoundTrips => threading == Some(Threading::Inline),
             Self::Connections | Self::Idle => true,
         };
-        Some(self.goal_beside(peer).filter(|_| is_headline))
+        // One slirp of old to compare with is enough for the others.
+        let is_shown = is_headline || peer != Peer::Qemu;
+        is_shown.then(|| self.goal_beside(peer).filter(|_| is_headline))
     }
 
     fn goal_beside(self, peer: Peer) -> Option<Goal> {

@@ -146,9 +146,13 @@ impl Guest {
     pub(super) fn hold(&mut self, port: u16, count: usize) -> Result<()> {
         for number in 0..count {
             self.stack.begin(Duration::ZERO);
-            let connection = self.stack.connect(port);
-            let connection = connection.with_context(|| format!("idle connection {number}"))?;
-            self.stack.forget(&connection);
+            let mut open = || -> Result<()> {
+                let mut connection = self.stack.connect(port)?;
+                let mut byte = self.stack.template(&connection.flow, b"x", Checksum::Full);
+                self.round_trip(&mut connection, &mut byte)?;
+                self.stack.leave(connection)
+            };
+            open().with_context(|| format!("idle connection {number}"))?;
         }
         Ok(())
     }

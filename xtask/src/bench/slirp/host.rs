@@ -1,6 +1,6 @@
 //! What the guest talks to: servers on the loopback interface, each in a thread, for one connection at a time.
 
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,10 +9,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-/// How long a connection may be silent.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a connection may be silent: longer than a guest's patience.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// Bytes in one write and one read.
 const CHUNK: usize = 256 * 1024;
+/// Bytes of one answer of the echo at most.
+const ANSWER: usize = 16 * 1024;
 
 /// The servers. They end with this, and so do their connections.
 pub(super) struct Host {
@@ -28,7 +30,7 @@ pub(super) enum Service {
     Source,
     /// Sends back what comes.
     Echo,
-    /// Nothing; it keeps any number of connections.
+    /// Sends back one byte, and keeps any number of connections.
     Hold,
 }
 
@@ -75,11 +77,10 @@ impl Server {
                 if stopped.load(Ordering::Relaxed) {
                     return;
                 }
+                // Whoever measures notices that it ended early.
+                let _outcome = serve(&stream, service, duration);
                 if service == Service::Hold {
                     kept.push(stream);
-                } else {
-                    // Whoever measures notices that it ended early.
-                    let _outcome = serve(&stream, service, duration);
                 }
             }
         })?;
@@ -103,25 +104,36 @@ impl Drop for Server {
     }
 }
 
-fn serve(mut stream: &TcpStream, service: Service, duration: Duration) -> io::Result<()> {
+fn serve(stream: &TcpStream, service: Service, duration: Duration) -> io::Result<()> {
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
-    if service == Service::Source {
-        return produce(stream, duration);
+    match service {
+        Service::Sink => consume(stream),
+        Service::Source => produce(stream, duration),
+        Service::Echo => echo(stream, None),
+        Service::Hold => echo(stream, Some(1)),
     }
+}
+
+fn consume(mut stream: &TcpStream) -> io::Result<()> {
     let mut chunk = [0; CHUNK];
-    loop {
-        let length = match stream.read(&mut chunk) {
-            Ok(0) => return Ok(()),
-            Ok(length) => length,
-            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-            Err(error) => return Err(error),
-        };
-        if service == Service::Echo {
-            stream.write_all(chunk.get(..length).unwrap_or_default())?;
+    while stream.read(&mut chunk)? > 0 {}
+    Ok(())
+}
+
+/// So many reads, or until the end.
+fn echo(mut stream: &TcpStream, mut reads: Option<u32>) -> io::Result<()> {
+    let mut chunk = [0; ANSWER];
+    while reads != Some(0) {
+        let length = stream.read(&mut chunk)?;
+        if length == 0 {
+            break;
         }
+        stream.write_all(chunk.get(..length).unwrap_or_default())?;
+        reads = reads.map(|left| left - 1);
     }
+    Ok(())
 }
 
 fn produce(mut stream: &TcpStream, duration: Duration) -> io::Result<()> {

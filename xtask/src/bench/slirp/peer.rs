@@ -1,15 +1,14 @@
 //! Other user-mode network stacks, each a process that lives as long as it is measured.
 
-use std::fs::{self, File};
-use std::io;
+use std::fs::File;
+use std::io::{self, Read, Seek};
 use std::net::Ipv4Addr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use tempfile::TempDir;
 
 use super::link::{Link, Packet};
 use super::packets::Packets;
@@ -70,23 +69,24 @@ impl Peer {
     ///
     /// If it does not start, with what it has to say.
     pub(super) fn start(self) -> Result<Box<dyn Link>> {
+        // Gone once they are connected, so that nothing stays behind.
         let directory = tempfile::Builder::new()
             .prefix("net-backend-bench")
             .tempdir()?;
         let path = directory.path().join("socket");
-        let messages = directory.path().join("messages");
+        let messages = File::options()
+            .create_new(true)
+            .read(true)
+            .append(true)
+            .open(directory.path().join("messages"))?;
         let child = self
             .command(&path)
             .stdin(Stdio::null())
-            .stdout(File::create(&messages)?)
-            .stderr(File::options().append(true).open(&messages)?)
+            .stdout(messages.try_clone()?)
+            .stderr(messages.try_clone()?)
             .spawn()
             .with_context(|| format!("cannot start {}", self.name()))?;
-        let mut process = Process {
-            child,
-            messages,
-            _directory: directory,
-        };
+        let mut process = Process { child, messages };
         let link = process.connect(|| self.plug_in(&path));
         let link = link.with_context(|| format!("{}: {}", self.name(), process.said()))?;
         Ok(Box::new(Plugged { link, process }))
@@ -126,8 +126,8 @@ impl Peer {
 /// A process that ends with this.
 struct Process {
     child: Child,
-    messages: PathBuf,
-    _directory: TempDir,
+    /// What it prints.
+    messages: File,
 }
 
 impl Process {
@@ -151,7 +151,13 @@ impl Process {
 
     /// The last line that it printed.
     fn said(&self) -> String {
-        let text = fs::read_to_string(&self.messages).unwrap_or_default();
+        let mut text = String::new();
+        let mut messages = &self.messages;
+        let read = messages
+            .rewind()
+            .and_then(|()| messages.read_to_string(&mut text));
+        // Without its message there is still the error.
+        let _unreadable = read;
         text.lines().last().unwrap_or("no message").to_owned()
     }
 }
