@@ -13,10 +13,10 @@ use net_backend_core::{Error, Result};
 use rustix::net::SocketAddrAny;
 
 use super::callbacks::{Context, Host, add_poll, get_events};
-use super::clock;
 use super::layout::{BOOTFILE_LENGTH, MTU, Slirp, SlirpConfig};
 use super::library::{Library, exclusive};
 use super::timers::TimerAction;
+use super::{clock, imp};
 
 /// What an instance is made with: the fields of libslirp's `SlirpConfig` up to version 5.
 #[derive(Clone, Copy, Debug, Default)]
@@ -81,6 +81,8 @@ pub(crate) struct Ipv6Settings {
 pub(crate) struct Instance<H: Host> {
     pub(super) slirp: NonNull<Slirp>,
     context: NonNull<Context<H>>,
+    /// The program has not taken care of SIGPIPE.
+    shields_program: bool,
     pub(super) library: Arc<Library>,
     /// Where libslirp puts guest forwards that name no address.
     pub(super) guest_server: Ipv4Addr,
@@ -127,6 +129,7 @@ impl<H: Host> Instance<H> {
         Ok(Self {
             slirp,
             context,
+            shields_program: imp::is_pipe_signal_deadly(),
             library: Arc::clone(library),
             guest_server: settings
                 .ipv4
@@ -241,8 +244,12 @@ impl<H: Host> Instance<H> {
         if self.has_panicked() {
             return None;
         }
+        let call = || call(self.library.functions(), self.slirp.as_ptr());
         let _exclusive = exclusive();
-        Some(call(self.library.functions(), self.slirp.as_ptr()))
+        Some(match self.shields_program {
+            true => imp::without_pipe_signal(call),
+            false => call(),
+        })
     }
 
     fn context(&self) -> &Context<H> {

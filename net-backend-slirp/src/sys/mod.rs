@@ -9,7 +9,7 @@
 //! - [`EventBell`]: the cheapest [`Doorbell`](net_backend_core::wake::Doorbell) with a descriptor,
 //! - `is_privileged()`: whether the program has rights that whoever started it has not,
 //! - `refuse_pipe_signals(socket)`: makes a write to a closed connection an error instead of a signal, where a socket
-//!   can be told so,
+//!   can be told so; where not, `is_pipe_signal_deadly()` and `without_pipe_signal(call)`,
 //! - `any_descriptor()`: a descriptor, to see its number.
 
 use std::os::fd::RawFd;

@@ -17,6 +17,8 @@ mod frames;
 mod guest;
 mod network;
 mod opening;
+#[path = "sys/signals.rs"]
+mod signals;
 mod stub;
 #[path = "../../src/sys/mod.rs"]
 #[expect(
@@ -41,6 +43,9 @@ struct Case {
 fn main() -> ExitCode {
     if env::var_os(opening::PRINT_VERSION).is_some() {
         return opening::print_version();
+    }
+    if env::var_os(network::WRITE_TO_CLOSED).is_some() {
+        return network::write_to_closed();
     }
     let mut arguments = Arguments::from_args();
     // Some cases count the descriptors of the process.

@@ -1,8 +1,10 @@
 //! What libslirp does for a guest, and what it tells its host.
 
+use std::env;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::process::{Command, ExitCode};
 use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -15,8 +17,12 @@ use crate::frames::{
     dhcp_offer_of, is_router_advertisement, router_solicitation, udp_frame, udp_payload,
 };
 use crate::guest::{Guest, Recorder, settings};
+use crate::signals;
 use crate::sys::sockets::{self, SocketAddress};
 use crate::sys::{Events, HostAddress, Instance, Library};
+
+/// Makes this program write to a closed connection, and do nothing else.
+pub(crate) const WRITE_TO_CLOSED: &str = "WRITE_TO_CLOSED_CONNECTION";
 
 type Outcome = Result<(), Failed>;
 
@@ -30,6 +36,7 @@ pub(crate) fn cases() -> Vec<Case> {
         case("restless_fill", restless_fill),
         case("connection", connection),
         case("refused_connection", refused_connection),
+        case("closed_connection", closed_connection),
         case("datagrams", datagrams),
         case("panic", panic_in_a_callback),
         case("drop_closes", drop_closes),
@@ -208,6 +215,37 @@ fn refused_connection() -> Outcome {
     segment = guest.segment(RST);
     assert_eq!((segment.peer, segment.port), ((GATEWAY, port), 4001));
     Ok(())
+}
+
+/// A guest that goes on writing to a connection that its peer closed does not end a program that left SIGPIPE as it is
+/// in C.
+fn closed_connection() -> Outcome {
+    let output = Command::new(env::current_exe()?)
+        .env(WRITE_TO_CLOSED, "")
+        .output()?;
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(output.stdout, b"alive\n");
+    Ok(())
+}
+
+pub(crate) fn write_to_closed() -> ExitCode {
+    signals::die_of_broken_pipes();
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a listener");
+    let port = listener.local_addr().expect("bound").port();
+    let mut guest = Guest::new(&Library::open(None).expect("libslirp"));
+    let mut segment = guest.connect(4000, (GATEWAY, port));
+    drop(listener.accept().expect("the guest's connection"));
+    segment.acknowledgement = guest.segment(FIN).sequence + 1;
+    segment.flags = ACK | PSH;
+    segment.payload = b"x".to_vec();
+    // The first is answered with a reset, soon; the next goes nowhere.
+    for _ in 0..50 {
+        guest.send(&segment);
+        segment.sequence += 1;
+        thread::sleep(Duration::from_millis(1));
+    }
+    println!("alive");
+    ExitCode::SUCCESS
 }
 
 fn datagrams() -> Outcome {

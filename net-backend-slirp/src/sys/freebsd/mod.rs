@@ -19,7 +19,7 @@ pub(super) fn is_privileged() -> bool {
     unsafe { libc::issetugid() != 0 }
 }
 
-/// Sets `SO_NOSIGPIPE`.
+/// Sets `SO_NOSIGPIPE` (setsockopt(2)).
 pub(super) fn refuse_pipe_signals(socket: BorrowedFd<'_>) {
     // What is no socket keeps its signals.
     let _no_socket = set_socket_nosigpipe(socket, true);
@@ -28,4 +28,14 @@ pub(super) fn refuse_pipe_signals(socket: BorrowedFd<'_>) {
 /// Some new descriptor.
 pub(super) fn any_descriptor() -> io::Result<OwnedFd> {
     Ok(kqueue()?)
+}
+
+/// Never, as each socket refuses it.
+pub(super) fn is_pipe_signal_deadly() -> bool {
+    false
+}
+
+/// Runs `call`.
+pub(super) fn without_pipe_signal<R>(call: impl FnOnce() -> R) -> R {
+    call()
 }

@@ -2,6 +2,7 @@
 #![expect(unsafe_code, reason = "calls getauxval")]
 
 mod bell;
+mod pipe_signal;
 mod poller;
 
 use std::io;
@@ -10,6 +11,7 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use rustix::event::{EventfdFlags, eventfd};
 
 pub(crate) use bell::EventBell;
+pub(super) use pipe_signal::{is_pipe_signal_deadly, without_pipe_signal};
 pub(crate) use poller::Poller;
 
 /// Whether this program has rights that whoever started it has not (`AT_SECURE`, getauxval(3)).
@@ -18,7 +20,7 @@ pub(super) fn is_privileged() -> bool {
     unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
 }
 
-/// Linux has this per call only, and libslirp does not ask for it: the program has to ignore SIGPIPE.
+/// Linux has no such option, see `without_pipe_signal`.
 pub(super) fn refuse_pipe_signals(_socket: BorrowedFd<'_>) {}
 
 /// Some new descriptor.
