@@ -1,11 +1,11 @@
 //! Network backends for virtual machine monitors: one trait, chosen at run time by a URI.
 //!
-//! A backend is what stands between a NIC in a guest and the host: a tap device, for instance. This crate opens
+//! A backend is what stands between a NIC in a guest and the host: a user-mode network, a tap device. This crate opens
 //! the one that a text names, and is all that a VMM depends on: everything of `net-backend-core` is here too.
 //!
 //! ```
 //! # fn main() -> net_backend::Result<()> {
-//! let mut nic = net_backend::connect("loopback:")?;       // or tap:tap0
+//! let mut nic = net_backend::connect("loopback:")?;       // or slirp:, tap:tap0
 //! let frame = [0x5a; 60];
 //! assert_eq!(nic.send(&frame)?, net_backend::Sent::Queued);
 //!
@@ -24,12 +24,13 @@
 //!
 //! What can be opened depends on the cargo features of this crate, [`drivers`] lists it, and
 //! `cargo run --example describe -- --list` prints it. A VMM with backends of its own adds them to the
-//! [`registry`]. What is written for bhyve or QEMU, `tap,ifname=tap0`, is translated by [`compat::parse`].
+//! [`registry`]. What is written for bhyve or QEMU, `user,hostfwd=tcp::2222-:22`, is translated by [`compat::parse`].
 //!
 //! Features:
 //!
 //! - `tap` (default): tap devices of Linux and FreeBSD,
-//! - `slirp` (default): user-mode networking with libslirp, which needs no privilege,
+//! - `slirp` (default): user-mode networking with libslirp, which needs no privilege; libslirp is opened when the first
+//!   network is, so that building needs none,
 //! - `vm-memory`: send and receive frames in guest memory of rust-vmm's `vm-memory`,
 //! - `testing`: the conformance suite, for backends of your own.
 

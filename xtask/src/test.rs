@@ -110,7 +110,8 @@ fn linked(workspace: &Workspace) -> Result<()> {
     let mut cargo = workspace.cargo();
     cargo
         .args(["test", "--package", SLIRP, "--features", LINK])
-        .args(["--test", "library", "--test", "conformance"])
+        // Among the examples is the library that plays libslirp.
+        .args(["--examples", "--test", "library", "--test", "conformance"])
         .arg("--target-dir")
         .arg(workspace.target.join("linked"));
     steps::run(&mut cargo)
