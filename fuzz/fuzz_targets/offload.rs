@@ -1,4 +1,5 @@
-//! Any bytes as frames for everything that looks into frames: the first ones say how, the rest is cut into frames.
+//! Any bytes as frames for everything that looks into frames: the first ones say how, the rest is cut into
+//! frames.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -59,7 +59,8 @@ impl Sum {
         !self.0
     }
 
-    /// The checksum as UDP has it, whose 0 stands for "none" (RFC 768): 0xffff instead of 0, which is the same to everybody else.
+    /// The checksum as UDP has it, whose 0 stands for "none" (RFC 768): 0xffff instead of 0, which is the same
+    /// to everybody else.
     #[inline]
     pub const fn nonzero_checksum(self) -> u16 {
         match self.checksum() {
@@ -97,8 +98,8 @@ impl PartialEq for Sum {
 
 impl Eq for Sum {}
 
-/// The sum of the pseudo-header of TCP and UDP (RFC 9293, 3.1; RFC 8200, 8.1). `length` is that of the transport
-/// header and its payload, in bytes.
+/// The sum of the pseudo-header of TCP and UDP (RFC 9293, 3.1; RFC 8200, 8.1). `length` is that of the
+/// transport header and its payload, in bytes.
 #[inline]
 pub fn pseudo_header(source: IpAddr, destination: IpAddr, protocol: u8, length: usize) -> Sum {
     let address = |address| match address {
@@ -152,7 +153,8 @@ pub fn complete(frame: &mut [u8], header: &mut VirtioNetHeader) -> Result<(), Ma
 }
 
 /// Puts the sum of the pseudo-header in the place of a complete checksum of TCP or UDP, and returns the header
-/// that asks the receiver to complete it. The payload is not read: whoever calls this says that the checksum is right.
+/// that asks the receiver to complete it. The payload is not read: whoever calls this says that the checksum is
+/// right.
 ///
 /// `None`, and an untouched frame, for other protocols, fragments, IPv6 extension headers, UDP without a
 /// checksum, and UDP that is shorter than its packet.

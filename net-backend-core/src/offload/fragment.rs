@@ -5,20 +5,20 @@ use super::headers::{NETWORK, extension};
 use super::segment::{be_bytes, put_ipv4_checksum};
 use super::{Headers, Malformed};
 
-/// Cuts an IP packet into fragments of at most `mtu` bytes, IP header included (RFC 791, 3.2; RFC 8200, 4.5). Each
-/// goes to `sink` as a frame, in order; a packet that is no longer than `mtu` goes there as it is.
+/// Cuts an IP packet into fragments of at most `mtu` bytes, IP header included (RFC 791, 3.2; RFC 8200, 4.5).
+/// Each goes to `sink` as a frame, in order; a packet that is no longer than `mtu` goes there as it is.
 ///
-/// Checksums have to be complete: only the whole packet can complete them. The don't-fragment bit is ignored and kept; see
-/// [`Headers::dont_fragment`]. IPv4 packets keep their identification, and a fragment is cut further. IPv6
-/// fragments carry `identification`, which has to differ between packets of the same addresses that may be
-/// on their way at the same time.
+/// Checksums have to be complete: only the whole packet can complete them. The don't-fragment bit is ignored
+/// and kept; see [`Headers::dont_fragment`]. IPv4 packets keep their identification, and a fragment is cut
+/// further. IPv6 fragments carry `identification`, which has to differ between packets of the same addresses
+/// that may be on their way at the same time.
 ///
 /// `scratch` is where fragments are built: it grows to the largest, and no allocation is needed once it has.
 ///
 /// # Errors
 ///
-/// When the frame is no IP, is an IPv6 fragment already, or its headers leave no room for payload in `mtu` bytes. Nothing went to
-/// `sink`.
+/// When the frame is no IP, is an IPv6 fragment already, or its headers leave no room for payload in `mtu`
+/// bytes. Nothing went to `sink`.
 pub fn fragment(
     frame: &[u8],
     mtu: usize,

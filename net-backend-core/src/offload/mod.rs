@@ -8,7 +8,8 @@
 //! - [`segment()`] cuts super-frames, [`fragment()`] packets that are no super-frames;
 //! - [`Coalescer`] makes super-frames of consecutive TCP segments.
 //!
-//! Nothing here makes a system call, blocks or panics, whatever the bytes are; nothing allocates for each frame.
+//! Nothing here makes a system call, blocks or panics, whatever the bytes are; nothing allocates for each
+//! frame.
 
 mod bytes;
 pub mod checksum;
@@ -29,5 +30,6 @@ pub use segment::{Checksum, segment, segments};
 #[error("the frame is malformed: its lengths or offsets contradict each other")]
 pub struct Malformed;
 
-/// Longest frame with Ethernet header that this module takes, in bytes: an IPv6 packet with 65535 bytes of payload.
+/// Longest frame with Ethernet header that this module takes, in bytes: an IPv6 packet with 65535 bytes of
+/// payload.
 pub const LONGEST_FRAME: usize = headers::NETWORK + 40 + 65535;

@@ -16,22 +16,24 @@ pub enum Checksum {
     Partial,
 }
 
-/// Cuts a super-frame of TCP or UDP (`TSO4`, `TSO6`, `USO`) into frames with at most `size` bytes of payload, each
-/// of which goes to `sink` with its virtio-net header, in order.
+/// Cuts a super-frame of TCP or UDP (`TSO4`, `TSO6`, `USO`) into frames with at most `size` bytes of payload,
+/// each of which goes to `sink` with its virtio-net header, in order.
 ///
 /// With a `size` of `header.segment_size` nothing of them remains to be cut. With a larger one each is a
-/// super-frame of as many whole segments as fit, for a consumer with a limit; with a smaller one segments are smaller than asked for.
-/// `scratch` is where they are built: it grows to the largest, and no allocation is needed once it has.
+/// super-frame of as many whole segments as fit, for a consumer with a limit; with a smaller one segments are
+/// smaller than asked for. `scratch` is where they are built: it grows to the largest, and no allocation is
+/// needed once it has.
 ///
-/// As Linux does, the identification of IPv4 counts segments, FIN and PSH stay with the last frame, CWR with the
-/// first, and all else is in every frame: options, and URG with its pointer, as it was.
+/// As Linux does, the identification of IPv4 counts segments, FIN and PSH stay with the last frame, CWR with
+/// the first, and all else is in every frame: options, and URG with its pointer, as it was.
 ///
-/// Checksums are computed from the payload, whatever the super-frame asked for. Only when it came with a complete
-/// checksum, and that is wrong, the frames have wrong (complete) checksums too.
+/// Checksums are computed from the payload, whatever the super-frame asked for. Only when it came with a
+/// complete checksum, and that is wrong, the frames have wrong (complete) checksums too.
 ///
 /// # Errors
 ///
-/// When `header` is none of a TCP or UDP super-frame, or does not fit the frame, or for a `size` of 0. Nothing went to `sink`.
+/// When `header` is none of a TCP or UDP super-frame, or does not fit the frame, or for a `size` of 0. Nothing
+/// went to `sink`.
 pub fn segment(
     frame: &[u8],
     header: &VirtioNetHeader,
@@ -57,8 +59,8 @@ pub fn segment(
     }
 }
 
-/// How many frames [`segment()`] makes of a super-frame with that payload when it cuts it at `size` bytes; 1 when
-/// there is nothing to cut.
+/// How many frames [`segment()`] makes of a super-frame with that payload when it cuts it at `size` bytes; 1
+/// when there is nothing to cut.
 pub fn segments(headers: &Headers, header: &VirtioNetHeader, size: usize) -> usize {
     match step(header, size) {
         Some(step) => headers.payload_length().div_ceil(step).max(1),
@@ -119,7 +121,8 @@ impl<'a> Cutter<'a> {
         })
     }
 
-    /// Builds the frame with that part of the payload at the beginning of `into`; returns its length and header.
+    /// Builds the frame with that part of the payload at the beginning of `into`; returns its length and
+    /// header.
     fn cut(&self, payload: Range<usize>, into: &mut [u8]) -> Option<(usize, VirtioNetHeader)> {
         let before = payload.start - self.headers.payload;
         let end = self.headers.payload + payload.len();
@@ -147,7 +150,8 @@ impl<'a> Cutter<'a> {
         Some((end, header))
     }
 
-    /// Length and identification in the IP header, for a frame that ends at `end`, `before` bytes into the payload.
+    /// Length and identification in the IP header, for a frame that ends at `end`, `before` bytes into the
+    /// payload.
     fn put_network(&self, head: &mut [u8], before: usize, end: usize) -> Option<()> {
         if self.headers.version() == 6 {
             return put(head, NETWORK + 4, be_bytes(end - NETWORK - 40)?);

@@ -25,7 +25,10 @@ proptest! {
     }
 
     #[test]
-    fn parts_combine_wherever_they_are_cut(bytes in prop::collection::vec(any::<u8>(), 0..300), cut: prop::sample::Index) {
+    fn parts_combine_wherever_they_are_cut(
+        bytes in prop::collection::vec(any::<u8>(), 0..300),
+        cut: prop::sample::Index,
+    ) {
         let cut = if bytes.is_empty() { 0 } else { cut.index(bytes.len()) };
         let (first, second) = bytes.split_at(cut);
         let combined = Sum::of(first).followed_by(first.len(), Sum::of(second));
@@ -35,7 +38,11 @@ proptest! {
     }
 
     #[test]
-    fn an_update_is_a_new_computation(mut bytes in prop::collection::vec(any::<u8>(), 8..100), new: [u8; 4], at in 0_usize..2) {
+    fn an_update_is_a_new_computation(
+        mut bytes in prop::collection::vec(any::<u8>(), 8..100),
+        new: [u8; 4],
+        at in 0_usize..2,
+    ) {
         let checksum = Sum::of(&bytes).checksum();
         let at = at * 2;
         let old = Sum::of(&bytes[at..at + 4]);
@@ -45,7 +52,13 @@ proptest! {
     }
 
     #[test]
-    fn what_smoltcp_made_is_valid_and_nothing_else(mut packet in any_packet(false), is_udp: bool, payload in 0_usize..3000, seed: u32, flipped: prop::sample::Index) {
+    fn what_smoltcp_made_is_valid_and_nothing_else(
+        mut packet in any_packet(false),
+        is_udp: bool,
+        payload in 0_usize..3000,
+        seed: u32,
+        flipped: prop::sample::Index,
+    ) {
         packet.is_udp = is_udp;
         packet.payload = pattern(payload, seed);
         let mut frame = packet.frame();
@@ -60,7 +73,12 @@ proptest! {
     }
 
     #[test]
-    fn partial_and_complete_are_the_two_ways_of_one_frame(mut packet in any_packet(false), is_udp: bool, payload in 0_usize..3000, seed: u32) {
+    fn partial_and_complete_are_the_two_ways_of_one_frame(
+        mut packet in any_packet(false),
+        is_udp: bool,
+        payload in 0_usize..3000,
+        seed: u32,
+    ) {
         packet.is_udp = is_udp;
         packet.payload = pattern(payload, seed);
         let original = packet.frame();

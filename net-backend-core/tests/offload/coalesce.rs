@@ -109,19 +109,31 @@ fn check(before: &Frames, after: &Frames, limit: usize) {
 
 proptest! {
     #[test]
-    fn a_receiver_sees_the_same(steps in steps(traffic::wild()), size in 1_usize..1500, delivery in Delivery::any()) {
+    fn a_receiver_sees_the_same(
+        steps in steps(traffic::wild()),
+        size in 1_usize..1500,
+        delivery in Delivery::any(),
+    ) {
         let frames = traffic::frames(&steps, size);
         check(&frames, &delivery.coalesce(&frames), delivery.limit);
     }
 
     #[test]
-    fn a_receiver_sees_the_same_of_interleaved_flows(steps in mixed_steps(traffic::wild()), size in 1_usize..60, delivery in Delivery::any()) {
+    fn a_receiver_sees_the_same_of_interleaved_flows(
+        steps in mixed_steps(traffic::wild()),
+        size in 1_usize..60,
+        delivery in Delivery::any(),
+    ) {
         let frames = traffic::frames(&steps, size);
         check(&frames, &delivery.coalesce(&frames), delivery.limit);
     }
 
     #[test]
-    fn cutting_is_the_inverse(steps in steps(traffic::calm()), size in 1_usize..1500, delivery in Delivery::any()) {
+    fn cutting_is_the_inverse(
+        steps in steps(traffic::calm()),
+        size in 1_usize..1500,
+        delivery in Delivery::any(),
+    ) {
         let frames = traffic::frames(&steps, size);
         let mut cut: Frames = Vec::new();
         for (frame, header) in delivery.coalesce(&frames) {
@@ -144,7 +156,11 @@ proptest! {
     }
 
     #[test]
-    fn no_wrong_checksum_becomes_right(steps in steps(traffic::damaged()), size in 1_usize..1500, delivery in Delivery::any()) {
+    fn no_wrong_checksum_becomes_right(
+        steps in steps(traffic::damaged()),
+        size in 1_usize..1500,
+        delivery in Delivery::any(),
+    ) {
         let frames = traffic::frames(&steps, size);
         let (sent, seen) = (Log::read(&frames, &ports()), Log::read(&delivery.coalesce(&frames), &ports()));
         prop_assert!(seen.wrong <= sent.wrong);
@@ -160,7 +176,12 @@ proptest! {
     }
 
     #[test]
-    fn all_of_a_stream_is_merged(flow in 0..FLOWS, count in 1_usize..200, size in 1_usize..1460, limit in 1600_usize..65536) {
+    fn all_of_a_stream_is_merged(
+        flow in 0..FLOWS,
+        count in 1_usize..200,
+        size in 1_usize..1460,
+        limit in 1600_usize..65536,
+    ) {
         let frames = traffic::frames(&vec![(flow, Action::Data); count], size);
         let headers = Headers::parse(&frames[0].0).unwrap().payload - 14;
         let out = Delivery::whole(limit).coalesce(&frames);

@@ -49,7 +49,14 @@ fn joined_ipv6(fragments: &[Vec<u8>], unfragmentable: usize, next: usize) -> (Ve
 
 proptest! {
     #[test]
-    fn ipv4_fragments_join_to_the_packet(mut packet in any_packet(true), options in 0_usize..=10, payload in 0_usize..10000, mtu in 68_usize..9000, again in 68_usize..9000, seed: u32) {
+    fn ipv4_fragments_join_to_the_packet(
+        mut packet in any_packet(true),
+        options in 0_usize..=10,
+        payload in 0_usize..10000,
+        mtu in 68_usize..9000,
+        again in 68_usize..9000,
+        seed: u32,
+    ) {
         packet.is_ipv6 = false;
         packet.ip_options = options * 4;
         packet.payload = pattern(payload, seed);
@@ -62,7 +69,13 @@ proptest! {
     }
 
     #[test]
-    fn ipv6_fragments_join_to_the_packet(mut packet in any_packet(true), payload in 0_usize..10000, mtu in 100_usize..9000, extensions in 0_usize..4, seed: u32) {
+    fn ipv6_fragments_join_to_the_packet(
+        mut packet in any_packet(true),
+        payload in 0_usize..10000,
+        mtu in 100_usize..9000,
+        extensions in 0_usize..4,
+        seed: u32,
+    ) {
         packet.is_ipv6 = true;
         packet.payload = pattern(payload, seed);
         let mut frame = packet.frame();

@@ -277,7 +277,8 @@ fn is_transport_sound(
     }
 }
 
-/// The one's complement sum of the pseudo-header of a frame whose transport header is at `transport`, word by word.
+/// The one's complement sum of the pseudo-header of a frame whose transport header is at `transport`, word by
+/// word.
 pub(crate) fn pseudo_sum(frame: &[u8], transport: usize) -> u16 {
     let (addresses, protocol, end) = match frame[14] >> 4 {
         4 => (&frame[26..34], frame[23], 14 + usize::from(be16(frame, 16))),

@@ -46,13 +46,25 @@ fn exercise(bytes: &[u8], header: VirtioNetHeader, size: usize, limit: usize) {
 
 proptest! {
     #[test]
-    fn any_bytes(bytes in prop::collection::vec(any::<u8>(), 0..300), wire: [u8; 12], size in 0_usize..400, limit in 0_usize..400) {
+    fn any_bytes(
+        bytes in prop::collection::vec(any::<u8>(), 0..300),
+        wire: [u8; 12],
+        size in 0_usize..400,
+        limit in 0_usize..400,
+    ) {
         let header = VirtioNetHeader::decode(wire, HeaderLength::Twelve).unwrap_or_default();
         exercise(&bytes, header, size, limit);
     }
 
     #[test]
-    fn frames_with_a_few_wrong_bytes(mut packet in any_packet(false), is_udp: bool, payload in 0_usize..300, wrong in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4), length: prop::sample::Index, sizes in (0_u16..400, 0_usize..400, 0_usize..400)) {
+    fn frames_with_a_few_wrong_bytes(
+        mut packet in any_packet(false),
+        is_udp: bool,
+        payload in 0_usize..300,
+        wrong in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
+        length: prop::sample::Index,
+        sizes in (0_u16..400, 0_usize..400, 0_usize..400),
+    ) {
         packet.is_udp = is_udp;
         packet.payload = vec![1; payload];
         let (mut frame, header) = packet.super_frame(sizes.0);

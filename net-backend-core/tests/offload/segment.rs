@@ -116,7 +116,11 @@ proptest! {
     }
 
     #[test]
-    fn a_wrong_complete_checksum_stays_wrong((packet, size) in any_super_packet(), error in 1_u8..=255, kind: bool) {
+    fn a_wrong_complete_checksum_stays_wrong(
+        (packet, size) in any_super_packet(),
+        error in 1_u8..=255,
+        kind: bool,
+    ) {
         let (_, header) = packet.super_frame(size);
         let mut frame = packet.frame();
         let header = VirtioNetHeader { segmentation: header.segmentation, segment_size: size, ..VirtioNetHeader::default() };

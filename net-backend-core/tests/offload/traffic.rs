@@ -1,4 +1,5 @@
-//! Made-up traffic of a few TCP connections that do everything that TCP may do, and some things that it may not.
+//! Made-up traffic of a few TCP connections that do everything that TCP may do, and some things that it may
+//! not.
 
 use net_backend_core::VirtioNetHeader;
 use proptest::prelude::*;

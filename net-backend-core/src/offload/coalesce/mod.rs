@@ -15,25 +15,29 @@ const FLOWS: usize = 8;
 
 /// Makes super-frames of consecutive TCP segments: generic receive offload, for frames that a guest sends.
 ///
-/// Segments of a flow are merged while each continues the one before it exactly, and has the same headers but for what
-/// differs by nature: lengths, checksums, IPv4 identification, sequence number, PSH and timestamps. That includes
-/// MAC addresses, traffic class, hop limit, acknowledgement number, window, ECE and options. A timestamp option
-/// (RFC 7323, in the layout of its appendix A) may be equal or advance; the merged frame has the last one. With the don't-fragment bit the
-/// identification has no meaning (RFC 6864) and is not looked at; without it, it has to count up by one.
+/// Segments of a flow are merged while each continues the one before it exactly, and has the same headers but
+/// for what differs by nature: lengths, checksums, IPv4 identification, sequence number, PSH and timestamps.
+/// That includes MAC addresses, traffic class, hop limit, acknowledgement number, window, ECE and options. A
+/// timestamp option (RFC 7323, in the layout of its appendix A) may be equal or advance; the merged frame has
+/// the last one. With the don't-fragment bit the identification has no meaning (RFC 6864) and is not looked at;
+/// without it, it has to count up by one.
 ///
-/// All segments are as long as the first; a shorter one is the last, as is one with PSH. Segments with SYN, FIN, RST, URG or CWR,
-/// without payload or ACK, with IPv4 options, IPv6 extension headers or a wrong IPv4 checksum are not
-/// merged, and neither is what is no TCP, or is a super-frame already. They go straight through, after what is
-/// pending of the same flow: the order within a flow never changes.
+/// All segments are as long as the first; a shorter one is the last, as is one with PSH. Segments with SYN,
+/// FIN, RST, URG or CWR, without payload or ACK, with IPv4 options, IPv6 extension headers or a wrong IPv4
+/// checksum are not merged, and neither is what is no TCP, or is a super-frame already. They go straight
+/// through, after what is pending of the same flow: the order within a flow never changes.
 ///
-/// Checksums survive without a look at the payload. Of complete ones the merged one is computed, so that a wrong one leaves a wrong one;
-/// of partial ones ([`NEEDS_CSUM`](crate::HeaderFlags::NEEDS_CSUM)) a partial one is made. The two are not mixed.
+/// Checksums survive without a look at the payload. Of complete ones the merged one is computed, so that a
+/// wrong one leaves a wrong one; of partial ones ([`NEEDS_CSUM`](crate::HeaderFlags::NEEDS_CSUM)) a partial one
+/// is made. The two are not mixed.
 ///
-/// What goes out is a contiguous frame without virtio-net header, and the header for it: that of the only segment, or one with
-/// [`Tcp4`](crate::Segmentation::Tcp4) or [`Tcp6`](crate::Segmentation::Tcp6) and the length of the first segment. The frame may be changed in
-/// place, and ends where its packet ends: merged frames and segments that waited to be merged have no padding.
+/// What goes out is a contiguous frame without virtio-net header, and the header for it: that of the only
+/// segment, or one with [`Tcp4`](crate::Segmentation::Tcp4) or [`Tcp6`](crate::Segmentation::Tcp6) and the
+/// length of the first segment. The frame may be changed in place, and ends where its packet ends: merged
+/// frames and segments that waited to be merged have no padding.
 ///
-/// Memory is allocated for the first frames of each flow and for the longest frame that goes straight through, and kept.
+/// Memory is allocated for the first frames of each flow and for the longest frame that goes straight through,
+/// and kept.
 #[derive(Debug)]
 pub struct Coalescer {
     limit: usize,
@@ -55,14 +59,15 @@ impl Coalescer {
         }
     }
 
-    /// Takes a frame, the first `skip` bytes of which are something else, such as a virtio-net header, that is given decoded as
-    /// `header`. Zero, one or more frames go to `sink`.
+    /// Takes a frame, the first `skip` bytes of which are something else, such as a virtio-net header, that is
+    /// given decoded as `header`. Zero, one or more frames go to `sink`.
     ///
     /// The pieces may be guest memory: they are read only here, once.
     ///
     /// # Errors
     ///
-    /// When the frame is shorter than an Ethernet header or longer than [`LONGEST_FRAME`]. It is forgotten, nothing else changes.
+    /// When the frame is shorter than an Ethernet header or longer than [`LONGEST_FRAME`]. It is forgotten,
+    /// nothing else changes.
     pub fn push(
         &mut self,
         frame: &[TxSlice<'_>],

@@ -189,7 +189,8 @@ impl Template {
     }
 }
 
-/// Whether the virtio-net header asks for nothing, or for the checksum of this TCP segment, and has it prepared.
+/// Whether the virtio-net header asks for nothing, or for the checksum of this TCP segment, and has it
+/// prepared.
 #[inline]
 pub(super) fn has_right_request(
     segment: &Segment<'_>,
@@ -207,7 +208,8 @@ pub(super) fn has_right_request(
         && prepared == template.partial(length)
 }
 
-/// Whether a frame that begins with `prefix` has the addresses, and the ports if these count, of the flow of `frame`.
+/// Whether a frame that begins with `prefix` has the addresses, and the ports if these count, of the flow of
+/// `frame`.
 pub(super) fn is_between(frame: &[u8], prefix: &[u8], by_ports: bool) -> bool {
     let ports = if by_ports { 4 } else { 0 };
     let addresses = match be16(frame, 12) {

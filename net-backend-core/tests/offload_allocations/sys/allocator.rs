@@ -19,8 +19,8 @@ pub(crate) fn allocations() -> u64 {
 /// The system's allocator, with a count for each thread.
 struct Counting;
 
-// SAFETY: every method hands its arguments on to the system's allocator and returns what that returns; the count
-// is a plain number of this thread, which needs no memory.
+// SAFETY: every method hands its arguments on to the system's allocator and returns what that returns; the
+// count is a plain number of this thread, which needs no memory.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count();
