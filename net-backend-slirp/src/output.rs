@@ -79,7 +79,7 @@ impl Output {
             Protocol::Tcp if headers.flags.contains(TcpFlags::SYN) => {
                 self.handshake(frame, &headers);
             }
-            Protocol::Tcp if !fits && !headers.is_fragment => self.long_segment(frame, &headers),
+            Protocol::Tcp if !headers.is_fragment => self.segment(frame, &headers, accepted),
             Protocol::Udp if fits => {
                 self.note_peer(&headers);
                 self.plain(frame, verified(&headers, accepted));
@@ -123,18 +123,19 @@ impl Output {
         }
     }
 
-    /// A TCP segment that does not fit the MTU: whole for guests that take it so, cut for others.
-    fn long_segment(&mut self, frame: &[u8], headers: &Headers) {
-        let Some(flow) = Flow::inward(headers) else {
-            return;
-        };
+    /// A TCP segment, which may be longer than the guest asked for: whole for guests that take it so, cut for others.
+    fn segment(&mut self, frame: &[u8], headers: &Headers, accepted: Features) {
+        let size = self.sizes.inward_size(headers);
+        if headers.payload_length() <= size.into() {
+            return self.plain(frame, verified(headers, accepted));
+        }
         let super_frame = VirtioNetHeader {
             segmentation: if headers.source.is_ipv4() {
                 Segmentation::Tcp4
             } else {
                 Segmentation::Tcp6
             },
-            segment_size: self.sizes.of(headers, &flow),
+            segment_size: size,
             header_length: u16::try_from(headers.payload).unwrap_or(u16::MAX),
             ..VirtioNetHeader::default()
         };
@@ -152,7 +153,6 @@ impl Output {
             return;
         }
         let producer = &mut self.producer;
-        let size = super_frame.segment_size.into();
         let mut sink = |piece: &[u8], _: &VirtioNetHeader| {
             producer.push(|bytes| {
                 bytes.extend_from_slice(piece);
@@ -162,7 +162,7 @@ impl Output {
         let cut = segment(
             frame,
             &super_frame,
-            size,
+            size.into(),
             Checksum::Complete,
             &mut self.scratch,
             &mut sink,

@@ -50,13 +50,14 @@ impl SegmentSizes {
         }
     }
 
-    /// The segment size of a connection, in bytes of payload.
-    pub(crate) fn of(&self, headers: &Headers, flow: &Flow) -> u16 {
+    /// The segment size of the connection that a frame for the guest belongs to, in bytes of payload.
+    pub(crate) fn inward_size(&self, headers: &Headers) -> u16 {
         let usual = by_version(self.usual, headers);
         if self.unusual.is_empty() {
             return usual;
         }
-        let unusual = self.unusual.get(&flow.key());
+        let flow = Flow::inward(headers);
+        let unusual = flow.and_then(|flow| self.unusual.get(&flow.key()));
         unusual.map_or(usual, |unusual| unusual.size)
     }
 
@@ -227,6 +228,15 @@ mod tests {
         frame
     }
 
+    /// The headers of a frame in the other direction.
+    fn answer(headers: &Headers) -> Headers {
+        let mut answer = *headers;
+        (answer.source, answer.destination) = (headers.destination, headers.source);
+        answer.source_port = headers.destination_port;
+        answer.destination_port = headers.source_port;
+        answer
+    }
+
     fn mss(frame: &[u8]) -> u16 {
         option(frame, &Headers::parse(frame).unwrap()).unwrap().1
     }
@@ -241,9 +251,10 @@ mod tests {
             sizes.outward(&mut frame, &headers, &flow, true);
             assert_eq!(mss(&frame), 31960);
             assert!(checksum::is_valid(&frame, &headers), "{before:?}");
-            assert_eq!(sizes.of(&headers, &flow), 1200);
+            let answer = answer(&headers);
+            assert_eq!(sizes.inward_size(&answer), 1200);
             sizes.note_end(&flow, TcpFlags::RST);
-            assert_eq!(sizes.of(&headers, &flow), 1460);
+            assert_eq!(sizes.inward_size(&answer), 1460);
         }
     }
 

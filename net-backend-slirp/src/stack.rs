@@ -4,9 +4,10 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use net_backend_core::offload::{Headers, Protocol, TcpFlags, checksum};
-use net_backend_core::{DropReason, HeaderFlags, VirtioNetHeader};
+use net_backend_core::offload::{Checksum, Headers, Protocol, TcpFlags, checksum, segment};
+use net_backend_core::{DropReason, Segmentation, VirtioNetHeader};
 
+use crate::backend::LIBSLIRP_MTU;
 use crate::flow::Flow;
 use crate::forwards::Forwards;
 use crate::hooks::Hooks;
@@ -17,6 +18,9 @@ use crate::sys::{Instance, Poller, Ready};
 const IDLE_MILLISECONDS: u32 = 1000;
 /// How often it is looked whether listeners may accept again that wait for descriptors.
 const RETRY: Duration = Duration::from_millis(250);
+
+/// The longest frame that libslirp takes, in bytes.
+const LONGEST_FRAME: usize = Headers::NETWORK + LIBSLIRP_MTU as usize;
 
 /// EtherTypes (IEEE 802).
 const IPV4: [u8; 2] = [0x08, 0x00];
@@ -35,6 +39,8 @@ pub(crate) struct Stack {
     deadline: Option<Instant>,
     /// libslirp was called since the last round of wants.
     is_stale: bool,
+    /// For super-frames that are cut.
+    scratch: Vec<u8>,
     /// libslirp learnt an address, for which frames may be waiting.
     is_resolved: bool,
 }
@@ -53,6 +59,7 @@ impl Stack {
             host_loopback,
             deadline: None,
             is_stale: true,
+            scratch: Vec::new(),
             is_resolved: false,
         }
     }
@@ -76,11 +83,10 @@ impl Stack {
         frame: &mut [u8],
         mut header: VirtioNetHeader,
     ) -> Result<(), DropReason> {
-        if header.flags.contains(HeaderFlags::NEEDS_CSUM)
-            && checksum::complete(frame, &mut header).is_err()
-        {
-            return Err(DropReason::Malformed);
+        if frame.len() > LONGEST_FRAME && header.segmentation != Segmentation::None {
+            return self.submit_in_pieces(frame, &header);
         }
+        checksum::complete(frame, &mut header).map_err(|_| DropReason::Malformed)?;
         let arriving = match Headers::parse(frame) {
             Some(headers) => match self.admit(frame, &headers)? {
                 Admission::Answered => return Ok(()),
@@ -93,6 +99,32 @@ impl Stack {
         self.hooks().sockets.arriving = None;
         self.is_stale = true;
         Ok(())
+    }
+
+    /// A super-frame that is longer than libslirp takes.
+    fn submit_in_pieces(
+        &mut self,
+        frame: &[u8],
+        header: &VirtioNetHeader,
+    ) -> Result<(), DropReason> {
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let mut piece = Vec::new();
+        let mut became = Ok(());
+        let mut submit = |bytes: &[u8], _: &VirtioNetHeader| {
+            piece.clear();
+            piece.extend_from_slice(bytes);
+            became = became.and(self.submit(&mut piece, VirtioNetHeader::default()));
+        };
+        let cut = segment(
+            frame,
+            header,
+            frame.len() / 2,
+            Checksum::Complete,
+            &mut scratch,
+            &mut submit,
+        );
+        self.scratch = scratch;
+        cut.map_err(|_| DropReason::Malformed).and(became)
     }
 
     /// One turn of libslirp, with what the poller found.

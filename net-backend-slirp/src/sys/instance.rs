@@ -41,6 +41,8 @@ pub(crate) struct Settings<'a> {
     pub(crate) bootfile: Option<&'a CStr>,
     /// IP MTU in bytes, 68 to 65521; 0 stands for 1500.
     pub(crate) mtu: u16,
+    /// What TCP segments may be as long as, with their IP header; `None` stands for the MTU.
+    pub(crate) mru: Option<u16>,
     /// The host's loopback is not reached through the virtual host address.
     pub(crate) disable_host_loopback: bool,
     /// No DNS through the virtual name server.
@@ -179,6 +181,9 @@ impl<H: Host> Instance<H> {
 
     /// Lets libslirp work: its clock and timers, and the sockets that are [ready](Host::ready). With `select_error`
     /// only the former.
+    ///
+    /// libslirp's clock stands still between two polls. A UDP socket that it opens minutes after the last one has
+    /// expired at the next, so a network that was idle wants this, with `select_error`, before its next frame.
     pub(crate) fn poll(&mut self, select_error: bool) {
         let opaque = self.opaque();
         self.call(|functions, slirp| {
@@ -352,7 +357,7 @@ fn configuration(settings: &Settings<'_>) -> SlirpConfig {
         vdnssearch: ptr::null(),
         vdomainname: string(settings.domain_name),
         if_mtu: settings.mtu.into(),
-        if_mru: settings.mtu.into(),
+        if_mru: settings.mru.unwrap_or(settings.mtu).into(),
         disable_host_loopback: settings.disable_host_loopback,
         enable_emu: false,
         outbound_addr: ptr::null(),
