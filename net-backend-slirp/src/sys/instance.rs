@@ -184,6 +184,9 @@ impl<H: Host> Instance<H> {
     ///
     /// libslirp's clock stands still between two polls. A UDP socket that it opens minutes after the last one has
     /// expired at the next, so a network that was idle wants this, with `select_error`, before its next frame.
+    ///
+    /// libslirp's clock stands still between two polls. A UDP socket that it opens minutes after the last one has
+    /// expired at the next, so a network that was idle wants this, with `select_error`, before its next frame.
     pub(crate) fn poll(&mut self, select_error: bool) {
         let opaque = self.opaque();
         self.call(|functions, slirp| {
