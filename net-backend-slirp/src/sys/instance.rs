@@ -184,9 +184,6 @@ impl<H: Host> Instance<H> {
     ///
     /// libslirp's clock stands still between two polls. A UDP socket that it opens minutes after the last one has
     /// expired at the next, so a network that was idle wants this, with `select_error`, before its next frame.
-    ///
-    /// libslirp's clock stands still between two polls. A UDP socket that it opens minutes after the last one has
-    /// expired at the next, so a network that was idle wants this, with `select_error`, before its next frame.
     pub(crate) fn poll(&mut self, select_error: bool) {
         let opaque = self.opaque();
         self.call(|functions, slirp| {
@@ -375,11 +372,12 @@ fn configuration(settings: &Settings<'_>) -> SlirpConfig {
 /// Why libslirp would refuse the settings, which it does with no more than a line on standard error.
 fn refusal(settings: &Settings<'_>) -> Option<String> {
     let (low, high) = (MTU.start(), MTU.end());
-    if settings.mtu != 0 && !MTU.contains(&settings.mtu) {
-        return Some(format!(
-            "an MTU of {}; {low} to {high} is possible",
-            settings.mtu
-        ));
+    let units = [settings.mtu, settings.mru.unwrap_or(0)];
+    let mut wrong = units
+        .into_iter()
+        .filter(|&unit| unit != 0 && !MTU.contains(&unit));
+    if let Some(unit) = wrong.next() {
+        return Some(format!("an MTU of {unit}; {low} to {high} is possible"));
     }
     let length = settings.bootfile.map_or(0, CStr::count_bytes);
     (length > BOOTFILE_LENGTH)

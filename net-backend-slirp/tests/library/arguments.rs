@@ -3,7 +3,8 @@
 use std::ffi::CString;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use libtest_mimic::Failed;
@@ -22,6 +23,7 @@ pub(crate) fn cases() -> Vec<Case> {
         stub::case("callbacks_arrive", callbacks_arrive),
         stub::case("timers", timers),
         stub::case("optional_functions", optional_functions),
+        stub::case("one_call_at_a_time", one_call_at_a_time),
         stub::case("refused", refused),
         stub::case("bad_settings", bad_settings),
     ]
@@ -170,6 +172,37 @@ fn optional_functions() -> Outcome {
     Ok(())
 }
 
+/// Two networks, each in the hands of four threads, and others that come and go.
+fn one_call_at_a_time() -> Outcome {
+    let directory = TempDir::new()?;
+    let library = Library::open(Some(&stub_as(&directory, "4.9.0")?))?;
+    let network = || Instance::new(&library, &settings(), Silent::default());
+    let shared = [Mutex::new(network()?), Mutex::new(network()?)];
+    let turn = |instance: &mut Instance<Silent>| {
+        instance.input(b"a frame");
+        instance.fill(u32::MAX);
+        instance.poll(false);
+    };
+    thread::scope(|scope| {
+        for number in 0..8 {
+            let shared = &shared[number % 2];
+            scope.spawn(move || {
+                for _ in 0..200 {
+                    turn(&mut shared.lock().expect("no thread panics"));
+                    turn(&mut network().expect("another network"));
+                }
+            });
+        }
+    });
+    for instance in shared {
+        let instance = instance.into_inner().expect("no thread panicked");
+        let told = &instance.host().told;
+        assert_eq!(told.iter().filter(|it| it.contains("frame")).count(), 800);
+        assert!(!told.iter().any(|it| it.contains("at once")));
+    }
+    Ok(())
+}
+
 fn refused() -> Outcome {
     let directory = TempDir::new()?;
     let library = Library::open(Some(&stub_as(&directory, "4.9.0,refuse")?))?;
@@ -199,6 +232,9 @@ fn bad_settings() -> Outcome {
             "{message}"
         );
     }
+    let mru = Some(67);
+    let message = refusal(Settings { mru, ..settings() }).ok_or("taken")?;
+    assert!(message.contains("67"), "{message}");
     for mtu in [0, 68, 65521] {
         assert_eq!(refusal(Settings { mtu, ..settings() }), None);
     }

@@ -13,6 +13,33 @@ use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process;
 use std::ptr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+/// A call is under way.
+static IS_BUSY: AtomicBool = AtomicBool::new(false);
+/// There were two at once, which libslirp does not stand.
+static WAS_OVERLAPPED: AtomicBool = AtomicBool::new(false);
+
+/// A call, from its beginning to its end.
+struct Call;
+
+impl Call {
+    fn begin() -> Self {
+        if IS_BUSY.swap(true, Ordering::SeqCst) {
+            WAS_OVERLAPPED.store(true, Ordering::SeqCst);
+        }
+        // Others have their chance to come in between.
+        thread::yield_now();
+        Self
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        IS_BUSY.store(false, Ordering::SeqCst);
+    }
+}
 
 /// An instance.
 #[derive(Debug)]
@@ -23,6 +50,7 @@ pub struct Slirp {
 }
 
 type Opaque = *mut c_void;
+type GuestError = unsafe extern "C" fn(*const c_char, Opaque);
 type SendPacket = unsafe extern "C" fn(*const c_void, usize, Opaque) -> isize;
 type TimerFunction = unsafe extern "C" fn(Opaque);
 type TimerNew = unsafe extern "C" fn(TimerFunction, Opaque, Opaque) -> Opaque;
@@ -51,6 +79,7 @@ pub unsafe extern "C" fn slirp_new(
     callbacks: *const usize,
     opaque: Opaque,
 ) -> *mut Slirp {
+    let _call = Call::begin();
     let (version, how) = behaviour();
     // SAFETY: the first field.
     let asked: u32 = unsafe { read(configuration, 0) };
@@ -76,21 +105,29 @@ pub unsafe extern "C" fn slirp_new(
 /// As libslirp's.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn slirp_cleanup(slirp: *mut Slirp) {
+    let _call = Call::begin();
     // SAFETY: made by `slirp_new`.
     drop(unsafe { Box::from_raw(slirp) });
 }
 
-/// Sends the frame back, and announces and withdraws socket 1000 in both ways.
+/// Complains if two calls were under way at once; sends the frame back, and announces and withdraws socket 1000 in both ways.
 ///
 /// # Safety
 ///
 /// As libslirp's.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn slirp_input(slirp: *mut Slirp, frame: *const u8, length: c_int) {
+    let _call = Call::begin();
     // SAFETY: an instance.
     let Slirp {
         callbacks, opaque, ..
     } = unsafe { &*slirp };
+    if WAS_OVERLAPPED.load(Ordering::SeqCst) {
+        // SAFETY: the type of that slot.
+        let complain: GuestError = unsafe { callback(*callbacks, 1) };
+        // SAFETY: a string.
+        unsafe { complain(c"two calls at once".as_ptr(), *opaque) };
+    }
     // SAFETY: the type of that slot.
     let send: SendPacket = unsafe { callback(*callbacks, 0) };
     // SAFETY: the frame of the caller.
@@ -154,6 +191,7 @@ pub unsafe extern "C" fn slirp_pollfds_poll(
     get_events: GetEvents,
     opaque: Opaque,
 ) {
+    let _call = Call::begin();
     // SAFETY: an instance.
     let instance = unsafe { &mut *slirp };
     if select_error != 0 {
@@ -245,6 +283,7 @@ unsafe fn fill(
     opaque: Opaque,
     name: &str,
 ) {
+    let _call = Call::begin();
     // SAFETY: what the caller passes.
     let index = unsafe { add_poll(1000, 0xffff, opaque) };
     // SAFETY: what the caller passes.
