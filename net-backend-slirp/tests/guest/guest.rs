@@ -232,9 +232,14 @@ impl Guest {
 
     /// A connection that the guest begins.
     pub(crate) fn begin(&mut self, remote: SocketAddr) -> Outcome<SocketHandle> {
+        self.begin_with(remote, ROOM)
+    }
+
+    /// A connection that the guest begins, with room for so many bytes in each direction.
+    pub(crate) fn begin_with(&mut self, remote: SocketAddr, room: usize) -> Outcome<SocketHandle> {
         self.next_port = self.next_port.checked_add(1).unwrap_or(49_152);
         let port = self.next_port;
-        let mut socket = new_tcp();
+        let mut socket = new_tcp(room);
         socket
             .connect(self.interface.context(), remote, port)
             .map_err(|error| failed(format!("connect to {remote}: {error:?}")))?;
@@ -253,7 +258,7 @@ impl Guest {
 
     /// A socket that waits for one connection.
     pub(crate) fn listen(&mut self, port: u16) -> Outcome<SocketHandle> {
-        let mut socket = new_tcp();
+        let mut socket = new_tcp(ROOM);
         socket
             .listen(port)
             .map_err(|error| failed(format!("listen to {port}: {error:?}")))?;
@@ -325,8 +330,8 @@ impl Guest {
     }
 }
 
-fn new_tcp() -> tcp::Socket<'static> {
-    let buffer = || tcp::SocketBuffer::new(vec![0; ROOM]);
+fn new_tcp(room: usize) -> tcp::Socket<'static> {
+    let buffer = || tcp::SocketBuffer::new(vec![0; room]);
     let mut socket = tcp::Socket::new(buffer(), buffer());
     socket.set_nagle_enabled(false);
     socket

@@ -57,7 +57,7 @@ pub(crate) enum Mode {
 impl Mode {
     const BOTH: [Self; 2] = [Self::Own, Self::Threadless];
 
-    fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Own => "own",
             Self::Threadless => "threadless",

@@ -7,12 +7,18 @@ use std::sync::OnceLock;
 use std::thread::Builder;
 
 use net_backend_tap::testing::{Interface, enter_private_network};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::harness::{Outcome, skipped};
 use crate::sys::shadow;
 
 /// An address of the host that is not of its loopback (TEST-NET-1, RFC 5737).
 const OUTSIDE: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+
+/// In the environment of a process that has few descriptors.
+pub(crate) const FEW: &str = "NET_BACKEND_SLIRP_FEW";
+/// How many those are.
+const FEW_DESCRIPTORS: u64 = 128;
 
 static MACHINE: OnceLock<Machine> = OnceLock::new();
 
@@ -26,6 +32,18 @@ struct Machine {
 /// Takes what there is. Call it before there is a second thread.
 pub(crate) fn prepare() {
     let _first = MACHINE.set(Machine::prepare());
+    let limit = getrlimit(Resource::Nofile);
+    let current = match has_few_descriptors() {
+        true => Some(FEW_DESCRIPTORS),
+        false => limit.maximum,
+    };
+    // Without as many, some cases are skipped.
+    let _kept = setrlimit(Resource::Nofile, Rlimit { current, ..limit });
+}
+
+/// Whether this process is one that has few descriptors.
+pub(crate) fn has_few_descriptors() -> bool {
+    std::env::var_os(FEW).is_some()
 }
 
 /// An address of this machine that is not of its loopback.

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use net_backend_core::testing::ready;
 use net_backend_core::{
-    Activation, CounterSnapshot, FrameLength, HeaderLength, NetBackend, QueuePair, RxSlice, Sent,
-    TxSlice, VirtioNetHeader,
+    Activation, CounterSnapshot, DropReason, FrameLength, HeaderLength, NetBackend, QueuePair,
+    RxSlice, Sent, TxSlice, VirtioNetHeader,
 };
 
 use crate::harness::{Mode, Outcome, ensure, failed, open};
@@ -27,6 +27,8 @@ pub(crate) struct Wire {
     pub(crate) backend: Box<dyn NetBackend>,
     pub(crate) with: Activation,
     buffer: Vec<u8>,
+    /// Whether frames of a stack may be refused by a rule.
+    pub(crate) may_refuse: bool,
     /// Frames that found no room.
     waiting: VecDeque<Vec<u8>>,
 }
@@ -44,6 +46,7 @@ impl Wire {
             backend,
             with,
             buffer: vec![0; FrameLength::MAX.buffer_length(HeaderLength::Twelve)],
+            may_refuse: false,
             waiting: VecDeque::new(),
         })
     }
@@ -90,6 +93,7 @@ impl Wire {
         match self.pair.tx.send(&[TxSlice::new(&bytes)])? {
             Sent::Queued => {}
             Sent::Busy { .. } => self.waiting.push_back(bytes),
+            Sent::Dropped(DropReason::Policy) if self.may_refuse => {}
             dropped @ Sent::Dropped(_) => {
                 let length = frame.len();
                 return Err(failed(format!(
@@ -178,6 +182,12 @@ impl Wire {
     /// The halves, for waiting for them together with something else.
     pub(crate) fn pair(&mut self) -> &mut QueuePair {
         &mut self.pair
+    }
+
+    /// Drops the halves.
+    pub(crate) fn into_backend(self) -> Box<dyn NetBackend> {
+        let Self { backend, .. } = self;
+        backend
     }
 
     /// What was sent and dropped.

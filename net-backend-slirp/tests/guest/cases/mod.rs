@@ -1,12 +1,15 @@
 //! The cases, one file for each concern.
 
 use crate::harness::Case;
+use crate::machine;
 
 mod dhcp;
 mod dns;
+mod flows;
 mod guestfwd;
 mod hostfwd;
 mod ipv6;
+mod lifecycle;
 mod mtu;
 mod neighbours;
 mod offload;
@@ -31,7 +34,15 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Case> {
         ipv6::CASES,
         mtu::CASES,
         offload::CASES,
+        flows::CASES,
+        lifecycle::CASES,
     ]
     .into_iter()
     .flatten()
+    .filter(|_| !machine::has_few_descriptors())
+    .chain(
+        flows::IN_FEW
+            .iter()
+            .filter(|_| machine::has_few_descriptors()),
+    )
 }
