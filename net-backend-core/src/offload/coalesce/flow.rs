@@ -86,7 +86,9 @@ impl Flow {
 
     #[inline]
     pub(super) fn append(&mut self, segment: &Segment<'_>) -> Appended {
-        if !self.template.matches(segment.head) {
+        // What is rarely that of another flow first.
+        let sequence = be32(segment.head, self.layout.transport + 4);
+        if sequence != Some(self.next_sequence) || !self.template.matches(segment.head) {
             return Appended::No;
         }
         match self.payload_if_next(segment) {
@@ -121,7 +123,8 @@ impl Flow {
         );
     }
 
-    /// The payload bytes of a segment with the right headers; `None` when it is not the next.
+    /// The payload bytes of a segment with the right headers and sequence number; `None` when it is not the
+    /// next all the same.
     #[inline]
     fn payload_if_next(&self, segment: &Segment<'_>) -> Option<usize> {
         let (head, layout) = (segment.head, &self.layout);
@@ -133,8 +136,8 @@ impl Flow {
         let fits = end <= segment.length
             && (1..=self.segment_size).contains(&payload)
             && self.length + payload <= self.buffer.len();
-        let is_next = be32(head, layout.transport + 4)? == self.next_sequence
-            && (!layout.counts || be16(head, NETWORK + 4)? == self.identification.wrapping_add(1))
+        let is_next = (!layout.counts
+            || be16(head, NETWORK + 4)? == self.identification.wrapping_add(1))
             && (layout.timestamps == 0
                 || self.timestamps.advance_to(Timestamps::read(head, layout)));
         let is_same_request = segment.header.segmentation == Segmentation::None
