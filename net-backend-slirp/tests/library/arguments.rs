@@ -17,6 +17,38 @@ use crate::sys::{HostAddress, Instance, Library, Settings};
 
 type Outcome = Result<(), Failed>;
 
+/// What arrives of the settings in `settings_arrive`.
+const SETTINGS: [&str; 27] = [
+    "callbacks 13",
+    "version 6",
+    "restricted 1",
+    "in_enabled 1",
+    "vnetwork 10.0.2.0",
+    "vnetmask 255.255.255.0",
+    "vhost 10.0.2.2",
+    "in6_enabled 1",
+    // The first four bytes of the prefix, and the last of the other IPv6 addresses.
+    "vprefix_addr6 254.192.0.0",
+    "vprefix_len 64",
+    "vhost6 0.0.0.2",
+    "vhostname guest",
+    "tftp_server_name server",
+    "tftp_path /tftp",
+    "bootfile pxelinux.0",
+    "vdhcp_start 10.0.2.15",
+    "vnameserver 10.0.2.3",
+    "vnameserver6 0.0.0.3",
+    "vdomainname example.org",
+    "if_mtu 9000",
+    "if_mru 8000",
+    "disable_host_loopback 1",
+    "enable_emu 0",
+    "outbound_addr 192.0.2.7",
+    "disable_dns 0",
+    "disable_dhcp 1",
+    "mfr_id 0",
+];
+
 pub(crate) fn cases() -> Vec<Case> {
     vec![
         stub::case("settings_arrive", settings_arrive),
@@ -51,37 +83,7 @@ fn settings_arrive() -> Outcome {
     };
     let mut instance = Instance::new(&library, &settings, Silent::default())?;
     let report = instance.connection_info().ok_or("no report")?;
-    let expected = [
-        "callbacks 13",
-        "version 6",
-        "restricted 1",
-        "in_enabled 1",
-        "vnetwork 10.0.2.0",
-        "vnetmask 255.255.255.0",
-        "vhost 10.0.2.2",
-        "in6_enabled 1",
-        // The first four bytes of the prefix, and the last of the other IPv6 addresses.
-        "vprefix_addr6 254.192.0.0",
-        "vprefix_len 64",
-        "vhost6 0.0.0.2",
-        "vhostname guest",
-        "tftp_server_name server",
-        "tftp_path /tftp",
-        "bootfile pxelinux.0",
-        "vdhcp_start 10.0.2.15",
-        "vnameserver 10.0.2.3",
-        "vnameserver6 0.0.0.3",
-        "vdomainname example.org",
-        "if_mtu 9000",
-        "if_mru 8000",
-        "disable_host_loopback 1",
-        "enable_emu 0",
-        "outbound_addr 192.0.2.7",
-        "disable_dns 0",
-        "disable_dhcp 1",
-        "mfr_id 0",
-    ];
-    assert_eq!(report.lines().collect::<Vec<_>>(), expected);
+    assert_eq!(report.lines().collect::<Vec<_>>(), SETTINGS);
     Ok(())
 }
 

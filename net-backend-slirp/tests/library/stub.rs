@@ -76,7 +76,7 @@ pub(crate) fn stub() -> Result<PathBuf, String> {
     match path.exists() {
         true => Ok(path),
         false => Err(format!(
-            "{} is missing: `cargo test` without --test builds it",
+            "{} is missing; `cargo build --example stub_libslirp` makes it, and so does `cargo test` without --test",
             path.display()
         )),
     }
