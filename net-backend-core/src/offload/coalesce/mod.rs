@@ -62,7 +62,8 @@ impl Coalescer {
     /// Takes a frame, the first `skip` bytes of which are something else, such as a virtio-net header, that is
     /// given decoded as `header`. Zero, one or more frames go to `sink`.
     ///
-    /// The pieces may be guest memory: they are read only here, once.
+    /// The pieces may be guest memory: they are read only here, and what goes out has the headers that were looked
+    /// at, even if the guest writes others meanwhile.
     ///
     /// # Errors
     ///
@@ -178,7 +179,12 @@ impl Coalescer {
             self.through.resize(segment.length, 0);
         }
         if let Some(frame) = self.through.get_mut(..segment.length) {
-            gather(segment.frame, segment.skip, frame);
+            // The headers that were looked at, whatever a guest makes of them meanwhile.
+            for (to, from) in frame.iter_mut().zip(segment.head) {
+                *to = *from;
+            }
+            let rest = frame.get_mut(HEAD..).unwrap_or_default();
+            gather(segment.frame, segment.skip + HEAD, rest);
             sink(frame, *segment.header);
         }
     }
