@@ -8,6 +8,7 @@ mod dns;
 mod flows;
 mod guestfwd;
 mod hostfwd;
+mod hostile;
 mod ipv6;
 mod lifecycle;
 mod mtu;
@@ -36,6 +37,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Case> {
         offload::CASES,
         flows::CASES,
         lifecycle::CASES,
+        hostile::CASES,
     ]
     .into_iter()
     .flatten()
