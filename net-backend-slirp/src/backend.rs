@@ -25,7 +25,7 @@ use crate::replies::Replies;
 use crate::ring::{Consumer, Producer, Ring};
 use crate::segment_size::SegmentSizes;
 use crate::sockets::Sockets;
-use crate::stack::Stack;
+use crate::stack::{Policy, Stack};
 use crate::sys::{
     EventBell, Events, Instance, Ipv4Settings, Ipv6Settings, Library, Poller, Settings, sockets,
 };
@@ -43,11 +43,11 @@ pub const DRIVER: Driver = Driver {
     open: open_uri,
 };
 
-/// IP MTU of libslirp itself, in bytes: the largest that it takes. Datagrams for the guest are cut here, not there.
-pub(crate) const LIBSLIRP_MTU: u16 = 65_521;
-/// What libslirp's TCP segments may be as long as, with their IP header, for guests that take super-frames. Above
-/// 32768 its windows stop opening.
-const LIBSLIRP_SEGMENT: u16 = 32_000;
+/// IP MTU of libslirp itself, in bytes: how long its TCP segments are for guests that take super-frames, or whose
+/// MSS it did not notice. Above 32768 its windows stop opening. Longer datagrams it cuts itself.
+const LIBSLIRP_MTU: u16 = 32_000;
+/// The longest IP packet, in bytes: what segments of a guest are coalesced to.
+const LONGEST_PACKET: usize = 65_535;
 
 const OFFERED: Features = Features::CSUM
     .union(Features::HOST_TSO4)
@@ -139,7 +139,7 @@ impl Slirp {
             }),
             tx: Box::new(Transmit {
                 network: Arc::clone(&self.network),
-                coalescer: Coalescer::new(LIBSLIRP_MTU.into()),
+                coalescer: Coalescer::new(LONGEST_PACKET),
                 header: with.header,
                 features: with.features,
                 longest: self.config.mtu.frame_length().with_vlan_tag().bytes(),
@@ -253,24 +253,24 @@ fn network(config: &SlirpConfig, library: &Arc<Library>) -> Result<Network> {
     let ring = Arc::new(ring);
     let alarm = EventBell::new().map_err(|cause| failed("make a bell", cause))?;
     let mtu = config.mtu.bytes();
-    let segment = LIBSLIRP_SEGMENT.max(mtu);
+    let libslirp_mtu = LIBSLIRP_MTU.max(mtu);
     let replies = config.restrict.then(|| {
         let host = config.ipv4.as_ref().map(|ipv4| ipv4.host);
         Replies::new(host, config.ipv6.as_ref().map(|ipv6| ipv6.host))
     });
-    let sizes = SegmentSizes::new(mtu, segment);
+    let sizes = SegmentSizes::new(mtu, libslirp_mtu);
     let hooks = Hooks {
         sockets: Sockets::new(Arc::clone(&poller)),
         output: Output::new(Producer::new(Arc::clone(&ring)), sizes, replies, mtu),
     };
-    let instance = instance(config, library, segment, hooks)?;
+    let instance = instance(config, library, libslirp_mtu, hooks)?;
     let forwards = Forwards::default();
-    let stack = Stack::new(
-        instance,
-        forwards,
-        Arc::clone(&poller),
-        config.host_loopback,
-    );
+    let policy = Policy {
+        host_loopback: config.host_loopback,
+        longest_ipv6: libslirp_mtu.into(),
+        strips_urgent: !library.bounds_urgent_data(),
+    };
+    let stack = Stack::new(instance, forwards, Arc::clone(&poller), policy);
     let name = config.to_uri().to_string();
     Ok(Network::new(stack, poller, ring, alarm, name))
 }
@@ -278,7 +278,7 @@ fn network(config: &SlirpConfig, library: &Arc<Library>) -> Result<Network> {
 fn instance(
     config: &SlirpConfig,
     library: &Arc<Library>,
-    segment: u16,
+    mtu: u16,
     hooks: Hooks,
 ) -> Result<Instance<Hooks>> {
     let text = |text: &Option<String>| text.as_ref().map(|text| c_string(text.as_bytes()));
@@ -322,8 +322,7 @@ fn instance(
         tftp_path: tftp_path.as_deref(),
         bootfile: bootfile.as_deref(),
         dns_search: &dns_search,
-        mtu: LIBSLIRP_MTU,
-        mru: Some(segment),
+        mtu,
         disable_host_loopback: !config.host_loopback,
         disable_dns: !config.dns,
         disable_dhcp: !config.dhcp,

@@ -4,10 +4,10 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use net_backend_core::offload::{Checksum, Headers, Protocol, TcpFlags, checksum, segment};
+use net_backend_core::offload::checksum::{self, Sum};
+use net_backend_core::offload::{Checksum, Headers, Protocol, TcpFlags, segment};
 use net_backend_core::{DropReason, Segmentation, VirtioNetHeader};
 
-use crate::backend::LIBSLIRP_MTU;
 use crate::flow::Flow;
 use crate::forwards::Forwards;
 use crate::hooks::Hooks;
@@ -18,9 +18,6 @@ use crate::sys::{Instance, Poller, Ready};
 const IDLE_MILLISECONDS: u32 = 1000;
 /// How often it is looked whether listeners may accept again that wait for descriptors.
 const RETRY: Duration = Duration::from_millis(250);
-
-/// The longest frame that libslirp takes, in bytes.
-const LONGEST_FRAME: usize = Headers::NETWORK + LIBSLIRP_MTU as usize;
 
 /// EtherTypes (IEEE 802).
 const IPV4: [u8; 2] = [0x08, 0x00];
@@ -33,8 +30,7 @@ pub(crate) struct Stack {
     pub(crate) instance: Instance<Hooks>,
     pub(crate) forwards: Forwards,
     poller: Arc<Poller>,
-    /// Whether the guest may reach the host's loopback addresses.
-    host_loopback: bool,
+    policy: Policy,
     /// When the poller's timer is due.
     deadline: Option<Instant>,
     /// libslirp was called since the last round of wants.
@@ -45,18 +41,29 @@ pub(crate) struct Stack {
     is_resolved: bool,
 }
 
+/// What a guest's frame may be.
+pub(crate) struct Policy {
+    /// Whether the guest may reach the host's loopback addresses.
+    pub(crate) host_loopback: bool,
+    /// The longest IPv6 packet that libslirp takes, in bytes; IPv4 has no limit.
+    pub(crate) longest_ipv6: usize,
+    /// Whether urgent data has to become ordinary data: earlier versions of libslirp send as much of their memory as
+    /// the urgent pointer says (CVE-2026-9539).
+    pub(crate) strips_urgent: bool,
+}
+
 impl Stack {
     pub(crate) fn new(
         instance: Instance<Hooks>,
         forwards: Forwards,
         poller: Arc<Poller>,
-        host_loopback: bool,
+        policy: Policy,
     ) -> Self {
         Self {
             instance,
             forwards,
             poller,
-            host_loopback,
+            policy,
             deadline: None,
             is_stale: true,
             scratch: Vec::new(),
@@ -83,8 +90,8 @@ impl Stack {
         frame: &mut [u8],
         mut header: VirtioNetHeader,
     ) -> Result<(), DropReason> {
-        if frame.len() > LONGEST_FRAME && header.segmentation != Segmentation::None {
-            return self.submit_in_pieces(frame, &header);
+        if self.is_too_long(frame) {
+            return self.submit_in_pieces(frame, header);
         }
         checksum::complete(frame, &mut header).map_err(|_| DropReason::Malformed)?;
         let arriving = match Headers::parse(frame) {
@@ -101,12 +108,18 @@ impl Stack {
         Ok(())
     }
 
-    /// A super-frame that is longer than libslirp takes.
+    /// Whether a frame is longer than libslirp takes.
+    fn is_too_long(&self, frame: &[u8]) -> bool {
+        frame.len() > Headers::NETWORK + self.policy.longest_ipv6 && ether_type(frame) == Some(IPV6)
+    }
+
     fn submit_in_pieces(
         &mut self,
         frame: &[u8],
-        header: &VirtioNetHeader,
+        header: VirtioNetHeader,
     ) -> Result<(), DropReason> {
+        // Room for the longest headers.
+        let size = self.policy.longest_ipv6 - 256;
         let mut scratch = std::mem::take(&mut self.scratch);
         let mut piece = Vec::new();
         let mut became = Ok(());
@@ -117,8 +130,8 @@ impl Stack {
         };
         let cut = segment(
             frame,
-            header,
-            frame.len() / 2,
+            &header,
+            size,
             Checksum::Complete,
             &mut scratch,
             &mut submit,
@@ -178,8 +191,11 @@ impl Stack {
 
     /// Decides about a frame with known addresses.
     fn admit(&mut self, frame: &mut [u8], headers: &Headers) -> Result<Admission, DropReason> {
-        if !self.host_loopback && is_host(headers.destination) {
+        if !self.policy.host_loopback && is_host(headers.destination) {
             return Err(DropReason::Policy);
+        }
+        if self.policy.strips_urgent && headers.flags.contains(TcpFlags::URG) {
+            strip_urgent(frame, headers);
         }
         let flow = Flow::outward(headers);
         match (headers.protocol, flow) {
@@ -243,8 +259,7 @@ impl Stack {
 
     /// Decides about a frame that is not IP, or not well-formed: that never gets past the filter for addresses.
     fn admit_unparsed(&mut self, frame: &[u8]) -> Result<Option<Flow>, DropReason> {
-        let ether_type = frame.get(12..).and_then(<[u8]>::first_chunk);
-        match ether_type.copied() {
+        match ether_type(frame) {
             Some(IPV4 | IPV6) | None => Err(DropReason::Malformed),
             Some(ARP) => {
                 self.is_resolved = true;
@@ -276,12 +291,55 @@ impl Stack {
     }
 }
 
+fn ether_type(frame: &[u8]) -> Option<[u8; 2]> {
+    frame.get(12..)?.first_chunk().copied()
+}
+
 /// What becomes of a frame that is not refused.
 enum Admission {
     /// It goes to libslirp, and may open a socket for this flow.
     Passes(Option<Flow>),
     /// It was sent already.
     Answered,
+}
+
+/// Takes the urgent flag and pointer out of a TCP header; the data stays where it is (RFC 6093, 5).
+fn strip_urgent(frame: &mut [u8], headers: &Headers) {
+    let Some(header) = frame.get_mut(headers.transport..headers.payload) else {
+        return;
+    };
+    if let [
+        _,
+        _,
+        _,
+        _,
+        _,
+        _,
+        _,
+        _,
+        _,
+        _,
+        _,
+        _,
+        offset,
+        flags,
+        _,
+        _,
+        sum_high,
+        sum_low,
+        pointer_high,
+        pointer_low,
+        ..,
+    ] = header
+    {
+        let word = |high: &u8, low: &u8| u16::from_be_bytes([*high, *low]);
+        let before = Sum::word(word(offset, flags)) + Sum::word(word(pointer_high, pointer_low));
+        *flags &= !TcpFlags::URG.bits();
+        let after = Sum::word(word(offset, flags));
+        let sum = checksum::update(word(sum_high, sum_low), before, after);
+        [*sum_high, *sum_low] = sum.to_be_bytes();
+        [*pointer_high, *pointer_low] = [0, 0];
+    }
 }
 
 /// Whether the host takes an address for its own, whatever network it is in: loopback and "this host", by themselves

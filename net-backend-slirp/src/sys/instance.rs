@@ -41,8 +41,6 @@ pub(crate) struct Settings<'a> {
     pub(crate) bootfile: Option<&'a CStr>,
     /// IP MTU in bytes, 68 to 65521; 0 stands for 1500.
     pub(crate) mtu: u16,
-    /// What TCP segments may be as long as, with their IP header; `None` stands for the MTU.
-    pub(crate) mru: Option<u16>,
     /// The host's loopback is not reached through the virtual host address.
     pub(crate) disable_host_loopback: bool,
     /// No DNS through the virtual name server.
@@ -357,7 +355,7 @@ fn configuration(settings: &Settings<'_>) -> SlirpConfig {
         vdnssearch: ptr::null(),
         vdomainname: string(settings.domain_name),
         if_mtu: settings.mtu.into(),
-        if_mru: settings.mru.unwrap_or(settings.mtu).into(),
+        if_mru: settings.mtu.into(),
         disable_host_loopback: settings.disable_host_loopback,
         enable_emu: false,
         outbound_addr: ptr::null(),

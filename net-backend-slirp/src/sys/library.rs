@@ -28,7 +28,17 @@ const UPGRADE: &str = "upgrade libslirp0 (Debian, Ubuntu) or libslirp (Fedora, A
      or name a later file with library= or NET_BACKEND_LIBSLIRP";
 
 /// The oldest version with all that is needed: timers by number, forwards of unix sockets.
-const OLDEST: Version = Version { major: 4, minor: 7 };
+const OLDEST: Version = Version {
+    major: 4,
+    minor: 7,
+    patch: 0,
+};
+/// Where CVE-2026-9539 was mended. Distributions mend earlier versions too, but do not tell.
+const URGENT_DATA_BOUNDED: Version = Version {
+    major: 4,
+    minor: 9,
+    patch: 2,
+};
 
 /// libslirp, opened, and never closed: its code may be on the stack of any thread.
 #[derive(Debug)]
@@ -36,6 +46,7 @@ pub(crate) struct Library {
     functions: Functions,
     version: String,
     configuration: u32,
+    bounds_urgent_data: bool,
 }
 
 impl Library {
@@ -58,6 +69,11 @@ impl Library {
     /// What libslirp calls itself, `4.7.0`.
     pub(crate) fn version(&self) -> &str {
         &self.version
+    }
+
+    /// Whether a guest's urgent pointer cannot make it send memory that is not the guest's (CVE-2026-9539).
+    pub(crate) fn bounds_urgent_data(&self) -> bool {
+        self.bounds_urgent_data
     }
 
     pub(super) fn functions(&self) -> &Functions {
@@ -97,6 +113,7 @@ impl Library {
             functions,
             version: text,
             configuration: version.configuration(),
+            bounds_urgent_data: version >= URGENT_DATA_BOUNDED,
         })
     }
 }
@@ -199,20 +216,22 @@ impl Symbols<'_> {
 struct Version {
     major: u32,
     minor: u32,
+    patch: u32,
 }
 
 impl Version {
-    /// Reads `4.7.0`, `4.8.0-git-3fd4a6`: what follows the second number does not matter.
+    /// Reads `4.7.0`, `4.8.0-git-3fd4a6`: the third number may be missing, and what follows it does not matter.
     fn parse(text: &str) -> Option<Self> {
         let (major, rest) = text.split_once('.')?;
-        let end = rest.find(|it: char| !it.is_ascii_digit());
-        let minor = rest.get(..end.unwrap_or(rest.len()))?;
+        let (minor, rest) = leading_digits(rest);
+        let (patch, _) = leading_digits(rest.strip_prefix('.').unwrap_or_default());
         if !major.bytes().all(|it| it.is_ascii_digit()) {
             return None;
         }
         Some(Self {
             major: major.parse().ok()?,
             minor: minor.parse().ok()?,
+            patch: patch.parse().unwrap_or(0),
         })
     }
 
@@ -230,6 +249,11 @@ impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", self.major, self.minor)
     }
+}
+
+fn leading_digits(text: &str) -> (&str, &str) {
+    let end = text.find(|it: char| !it.is_ascii_digit());
+    text.split_at(end.unwrap_or(text.len()))
 }
 
 /// A program that runs with more rights than its caller does not let the caller choose its code.
@@ -316,6 +340,23 @@ mod tests {
             "99999999999.1",
         ] {
             assert_eq!(version(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn versions_that_bound_urgent_data_are_told_apart() {
+        let bounds = |text| Version::parse(text).unwrap() >= URGENT_DATA_BOUNDED;
+        for (text, expected) in [
+            ("4.7.0", false),
+            ("4.8.0", false),
+            ("4.9.1", false),
+            ("4.9", false),
+            ("4.9.2", true),
+            ("4.9.10", true),
+            ("4.10.0", true),
+            ("5.0", true),
+        ] {
+            assert_eq!(bounds(text), expected, "{text}");
         }
     }
 
