@@ -370,12 +370,11 @@ fn configuration(settings: &Settings<'_>) -> SlirpConfig {
 /// Why libslirp would refuse the settings, which it does with no more than a line on standard error.
 fn refusal(settings: &Settings<'_>) -> Option<String> {
     let (low, high) = (MTU.start(), MTU.end());
-    let units = [settings.mtu, settings.mru.unwrap_or(0)];
-    let mut wrong = units
-        .into_iter()
-        .filter(|&unit| unit != 0 && !MTU.contains(&unit));
-    if let Some(unit) = wrong.next() {
-        return Some(format!("an MTU of {unit}; {low} to {high} is possible"));
+    if settings.mtu != 0 && !MTU.contains(&settings.mtu) {
+        return Some(format!(
+            "an MTU of {}; {low} to {high} is possible",
+            settings.mtu
+        ));
     }
     let length = settings.bootfile.map_or(0, CStr::count_bytes);
     (length > BOOTFILE_LENGTH)
