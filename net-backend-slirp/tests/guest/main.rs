@@ -20,6 +20,8 @@ mod packets;
 #[cfg(unix)]
 mod phy;
 #[cfg(unix)]
+mod samples;
+#[cfg(unix)]
 mod sys;
 #[cfg(unix)]
 mod talk;

@@ -201,13 +201,11 @@ impl<'a> Packet<'a> {
         (self.protocol == UDP).then(|| (port(0), port(2), payload))
     }
 
-    /// Ends, flags and the rest, if this is TCP.
+    /// What the header says, and the payload, if this is TCP.
     pub(crate) fn tcp(&self) -> Option<TcpHead<'a>> {
         let (head, _) = self.transport.split_first_chunk::<20>()?;
         let begin = 4 * usize::from(head[12] >> 4);
         Some(TcpHead {
-            from: SocketAddr::new(self.from, word(head, 0)),
-            to: SocketAddr::new(self.to, word(head, 2)),
             sequence: u32::from_be_bytes([head[4], head[5], head[6], head[7]]),
             flags: head[13],
             options: self.transport.get(20..begin)?,
@@ -219,8 +217,6 @@ impl<'a> Packet<'a> {
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TcpHead<'a> {
-    pub(crate) from: SocketAddr,
-    pub(crate) to: SocketAddr,
     pub(crate) sequence: u32,
     pub(crate) flags: u8,
     pub(crate) options: &'a [u8],
