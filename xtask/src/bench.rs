@@ -52,6 +52,9 @@ const NEEDS: &[Need] = &[
 /// Times of single frames are CPU time of the measuring thread, so that other programs disturb little. For TCP the
 /// time on the wall counts, and the bare loop is the same cable without offloads. Everything runs on one CPU.
 ///
+/// What else runs on the machine makes the wall's time useless, and quotients a little. Root can have it wait:
+/// `setsid -w sh -c 'echo -20 > /proc/self/autogroup; exec nice -n -20 cargo xtask bench'`.
+///
 /// Runs as root, and as an ordinary user where users may make namespaces and open /dev/net/tun.
 #[derive(Args, Debug)]
 pub(crate) struct Options {

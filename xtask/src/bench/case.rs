@@ -112,13 +112,31 @@ impl Goal {
         Some(Self { gate, aim })
     }
 
-    /// Whether a quotient is good enough.
-    pub(super) fn is_met(&self, quotient: Quotient, value: f64) -> bool {
-        match quotient {
-            Quotient::Costs => value <= self.gate,
-            Quotient::Rates => value >= self.gate,
+    /// How good a quotient is.
+    pub(super) fn judge(&self, quotient: Quotient, value: f64) -> Verdict {
+        let reaches = |limit: f64| match quotient {
+            Quotient::Costs => value <= limit,
+            Quotient::Rates => value >= limit,
+        };
+        if !reaches(self.gate) {
+            Verdict::Missed
+        } else if self.aim.is_some_and(reaches) {
+            Verdict::Aim
+        } else {
+            Verdict::Gate
         }
     }
+}
+
+/// What became of a goal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It is not good enough.
+    Missed,
+    /// It is good enough.
+    Gate,
+    /// It is as good as was hoped for.
+    Aim,
 }
 
 /// What is counted.

@@ -8,7 +8,7 @@ use anyhow::{Result, ensure};
 use rustix::time::{ClockId, clock_gettime};
 use serde::Serialize;
 
-use super::case::{Case, Clock, Comparison, Contestant, Goal, Quotient, Unit};
+use super::case::{Case, Clock, Comparison, Contestant, Goal, Quotient, Unit, Verdict};
 use super::statistics::Spread;
 use super::sys::allocations;
 
@@ -44,10 +44,10 @@ pub(super) struct Compared {
 }
 
 impl Compared {
-    /// Whether there is a goal that is not reached.
-    pub(super) fn is_missed(&self) -> bool {
-        let goal = self.goal;
-        goal.is_some_and(|goal| !goal.is_met(self.quotient, self.value.median))
+    /// What became of the goal, where there is one.
+    pub(super) fn verdict(&self) -> Option<Verdict> {
+        let goal = self.goal?;
+        Some(goal.judge(self.quotient, self.value.median))
     }
 }
 
@@ -315,8 +315,8 @@ mod tests {
         let row = row(&Nothing, &Nothing.contestants(), &runs);
         let medians: Vec<f64> = row.comparisons.iter().map(|it| it.value.median).collect();
         assert_eq!(medians, [0.5, 2.0]);
-        let missed: Vec<bool> = row.comparisons.iter().map(Compared::is_missed).collect();
-        assert_eq!(missed, [false, true]);
+        let verdicts: Vec<_> = row.comparisons.iter().map(Compared::verdict).collect();
+        assert_eq!(verdicts, [Some(Verdict::Gate), Some(Verdict::Missed)]);
         assert_eq!(row.figures[1].cost.median, 40.0);
         assert_eq!(row.figures[0].allocations, 2.0);
     }

@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 
 use serde::Serialize;
 
-use super::case::{Quotient, Unit};
+use super::case::{Quotient, Unit, Verdict};
 use super::machine::Machine;
 use super::measure::{Compared, Figure, Plan, Row};
 use super::statistics::Spread;
@@ -157,10 +157,11 @@ fn block(row: &Row) -> String {
     for compared in &row.comparisons {
         let aim = compared.goal.and_then(|goal| goal.aim);
         let aim = aim.map_or(String::new(), |aim| format!("aim {aim}"));
-        let verdict = match compared.goal {
+        let verdict = match compared.verdict() {
             None => "",
-            Some(_) if compared.is_missed() => "GOAL MISSED",
-            Some(_) => "reached",
+            Some(Verdict::Missed) => "GOAL MISSED",
+            Some(Verdict::Gate) => "reached",
+            Some(Verdict::Aim) => "aim reached",
         };
         let line = format!(
             "  {:<width$}  {:<22}  {:>7}  {aim:<8}  {verdict}",
@@ -224,9 +225,9 @@ fn verdict(line: &Line<'_>) -> String {
         Unit::Frame => format!("{:.2} per frame", line.contender.allocations),
         Unit::Byte | Unit::RoundTrip | Unit::Connection => "not counted".to_owned(),
     };
-    match line.compared.is_missed() {
-        true => format!("{allocations}, GOAL MISSED"),
-        false => allocations,
+    match line.compared.verdict() {
+        Some(Verdict::Missed) => format!("{allocations}, GOAL MISSED"),
+        _ => allocations,
     }
 }
 

@@ -1,5 +1,7 @@
 //! One TCP connection of the guest (RFC 9293): what is where in both streams. No clock and no frames.
 
+use std::fmt;
+
 use super::arrived::Segment;
 use super::frame::{MSS, flags};
 
@@ -230,6 +232,17 @@ impl Flow {
             self.acknowledge = true;
         }
         fresh
+    }
+}
+
+impl fmt::Display for Flow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (flying, behind, room) = (self.in_flight(), self.behind(), self.room());
+        write!(
+            f,
+            "{:?}, {flying} bytes not acknowledged, {behind} to send again, room for {room}",
+            self.state
+        )
     }
 }
 

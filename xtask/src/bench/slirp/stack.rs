@@ -13,7 +13,7 @@ use super::link::Link;
 /// When nothing came for so long, what is not acknowledged is sent again.
 const RETRANSMIT: Duration = Duration::from_millis(200);
 /// How long anything may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(5);
 /// What the guest's large data consists of.
 pub(super) const PAYLOAD: u8 = 0x5a;
 /// Ports of the guest, one connection after the other.
@@ -269,7 +269,12 @@ impl Stack {
             return Ok(());
         }
         let now = Instant::now();
-        ensure!(now < self.deadline, "stuck: {:?}", connection.flow);
+        let Connection { flow, .. } = connection;
+        ensure!(
+            now < self.deadline,
+            "stuck: {flow}, blocked: {}",
+            self.is_blocked
+        );
         if moved {
             return Ok(());
         }

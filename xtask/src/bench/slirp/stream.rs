@@ -1,6 +1,5 @@
 //! Frames behind their lengths in a stream, many in one system call: passt, and QEMU's `-netdev stream`.
 
-use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
@@ -17,9 +16,6 @@ use super::link::{self, Link, Packet};
 const LENGTH: usize = 4;
 /// How much waits here at most.
 const BUFFER: usize = 256 * 1024;
-/// Bytes in one write, which ends with a frame. So much goes whole or not at all (unix(7) does not promise it, Linux
-/// does it): passt before 2023-09 loses its place when it finds part of a frame.
-const PORTION: usize = 32 * 1024;
 
 /// A stream.
 pub(super) struct Stream {
@@ -27,10 +23,6 @@ pub(super) struct Stream {
     /// Not written yet, from `written` on.
     outgoing: Vec<u8>,
     written: usize,
-    /// Where portions end, the last one excepted.
-    ends: VecDeque<usize>,
-    /// Where the last one begins.
-    portion: usize,
     /// Read and not parsed yet, from `parsed` to `read`.
     incoming: Vec<u8>,
     parsed: usize,
@@ -53,8 +45,6 @@ impl Stream {
             socket,
             outgoing: Vec::with_capacity(BUFFER),
             written: 0,
-            ends: VecDeque::new(),
-            portion: 0,
             incoming: vec![0; BUFFER],
             parsed: 0,
             read: 0,
@@ -105,10 +95,6 @@ impl Link for Stream {
             return Ok(false);
         }
         let length = u32::try_from(frame.len()).context("length of a frame")?;
-        if self.outgoing.len() + LENGTH + frame.len() > self.portion + PORTION {
-            self.portion = self.outgoing.len();
-            self.ends.push_back(self.portion);
-        }
         self.outgoing.extend(length.to_be_bytes());
         self.outgoing.extend_from_slice(frame);
         Ok(true)
@@ -116,21 +102,15 @@ impl Link for Stream {
 
     fn flush(&mut self) -> Result<()> {
         while self.written < self.outgoing.len() {
-            let end = self.ends.front().copied().unwrap_or(self.outgoing.len());
-            let portion = self.outgoing.get(self.written..end).unwrap_or_default();
-            match self.socket.write(portion) {
+            let rest = self.outgoing.get(self.written..).unwrap_or_default();
+            match self.socket.write(rest) {
                 Ok(length) => self.written += length,
-                Err(error) if is_temporary(error.kind()) => return Ok(()),
+                Err(error) if is_temporary(error.kind()) => break,
                 Err(error) => return Err(error.into()),
             }
-            if self.written == end {
-                self.ends.pop_front();
-            }
         }
-        self.outgoing.clear();
-        self.ends.clear();
+        self.outgoing.drain(..self.written);
         self.written = 0;
-        self.portion = 0;
         Ok(())
     }
 
