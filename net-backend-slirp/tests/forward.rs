@@ -69,6 +69,7 @@ const GUEST: &[(&str, &str)] = &[
         "tcp::80-tcp:a-b.example.com.:1",
         "tcp::80-tcp:a-b.example.com.:1",
     ),
+    ("tcp::80-tcp:a.0xb:1", "tcp::80-tcp:a.0xb:1"),
     ("tcp::80-unix:/run/a-b:c", "tcp::80-unix:/run/a-b:c"),
 ];
 

@@ -186,10 +186,9 @@ fn check_name(name: &str, offset: usize) -> Result<(), Complaint> {
     }
 }
 
-/// Whether the resolver would take it for a number, in whatever base.
+/// Whether the resolver would take it for numbers, in whatever base, and not look it up.
 fn is_number(name: &str) -> bool {
-    let last = name.rsplit('.').find(|part| !part.is_empty());
-    last.is_some_and(|part| {
+    name.split('.').all(|part| {
         part.starts_with("0x")
             || part.starts_with("0X")
             || part.bytes().all(|byte| byte.is_ascii_digit())
