@@ -22,6 +22,8 @@ pub(super) enum Appended {
 pub(super) struct Flow {
     /// The frame, and room for more.
     buffer: Vec<u8>,
+    /// The most bytes that the frame may have.
+    room: usize,
     /// Length of the frame in bytes.
     length: usize,
     layout: Layout,
@@ -47,6 +49,7 @@ impl Flow {
     pub(super) fn new(room: usize) -> Self {
         Self {
             buffer: vec![0; room],
+            room,
             length: 0,
             layout: Layout::default(),
             template: Template::default(),
@@ -66,7 +69,9 @@ impl Flow {
         self.buffer.get(..self.length).unwrap_or_default()
     }
 
-    pub(super) fn begin(&mut self, segment: &Segment<'_>, beginning: &Beginning) {
+    /// Begins a frame of at most `room` bytes.
+    pub(super) fn begin(&mut self, segment: &Segment<'_>, beginning: &Beginning, room: usize) {
+        self.room = room.min(self.buffer.len());
         let layout = beginning.layout;
         self.layout = layout;
         self.template = beginning.template.clone();
@@ -94,7 +99,7 @@ impl Flow {
         match self.payload_if_next(segment) {
             Some(payload) => {
                 self.take(segment, payload);
-                let has_room = self.length + self.segment_size <= self.buffer.len();
+                let has_room = self.length + self.segment_size <= self.room;
                 if payload < self.segment_size || self.has_push || !has_room {
                     Appended::Full
                 } else {
@@ -135,7 +140,7 @@ impl Flow {
         let payload = end.checked_sub(layout.payload)?;
         let fits = end <= segment.length
             && (1..=self.segment_size).contains(&payload)
-            && self.length + payload <= self.buffer.len();
+            && self.length + payload <= self.room;
         let is_next = (!layout.counts
             || be16(head, NETWORK + 4)? == self.identification.wrapping_add(1))
             && (layout.timestamps == 0

@@ -40,7 +40,8 @@ const FLOWS: usize = 8;
 /// and kept.
 #[derive(Debug)]
 pub struct Coalescer {
-    limit: usize,
+    /// The most bytes that a merged packet has, by IP version.
+    limits: [usize; 2],
     /// The first `pending` collect, oldest first; the others lend their buffers.
     flows: Vec<Flow>,
     pending: usize,
@@ -48,19 +49,37 @@ pub struct Coalescer {
     through: Vec<u8>,
 }
 
+/// What became of a frame that was [pushed](Coalescer::push).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pushed {
+    /// It waits to be merged with those that follow.
+    Kept,
+    /// It went out.
+    Passed,
+}
+
 impl Coalescer {
     /// One whose merged IP packets have at most `limit` bytes, and never more than 65535.
     pub fn new(limit: usize) -> Self {
         Self {
-            limit: limit.min(65535),
+            limits: [limit.min(65535); 2],
             flows: Vec::new(),
             pending: 0,
             through: Vec::new(),
         }
     }
 
+    /// The same with another limit for merged IPv6 packets, in bytes: that of [`new`](Self::new) at most.
+    #[must_use]
+    pub fn with_ipv6_limit(mut self, limit: usize) -> Self {
+        let [ipv4, ipv6] = &mut self.limits;
+        *ipv6 = limit.min(*ipv4);
+        self
+    }
+
     /// Takes a frame, the first `skip` bytes of which are something else, such as a virtio-net header, that is
-    /// given decoded as `header`. Zero, one or more frames go to `sink`.
+    /// given decoded as `header`. Zero, one or more frames go to `sink`, of which the last one is or contains this frame
+    /// if it [`Passed`](Pushed::Passed).
     ///
     /// The pieces may be guest memory: they are read only here, and what goes out has the headers that were looked
     /// at, even if the guest writes others meanwhile.
@@ -75,7 +94,7 @@ impl Coalescer {
         skip: usize,
         header: &VirtioNetHeader,
         sink: &mut impl FnMut(&mut [u8], VirtioNetHeader),
-    ) -> Result<(), Malformed> {
+    ) -> Result<Pushed, Malformed> {
         let length = total_length(frame).saturating_sub(skip);
         if !(NETWORK..=LONGEST_FRAME).contains(&length) {
             return Err(Malformed);
@@ -92,16 +111,15 @@ impl Coalescer {
                 break;
             };
             match flow.append(&segment) {
-                Appended::Open => return Ok(()),
+                Appended::Open => return Ok(Pushed::Kept),
                 Appended::Full => {
                     self.emit(index, sink);
-                    return Ok(());
+                    return Ok(Pushed::Passed);
                 }
                 Appended::No => {}
             }
         }
-        self.begin(&segment, sink);
-        Ok(())
+        Ok(self.begin(&segment, sink))
     }
 
     /// Gives out all that is pending, oldest first: the end of a burst.
@@ -119,26 +137,35 @@ impl Coalescer {
     }
 
     /// A segment that continues no pending flow begins one, or goes straight through.
-    fn begin(&mut self, segment: &Segment<'_>, sink: &mut impl FnMut(&mut [u8], VirtioNetHeader)) {
+    fn begin(
+        &mut self,
+        segment: &Segment<'_>,
+        sink: &mut impl FnMut(&mut [u8], VirtioNetHeader),
+    ) -> Pushed {
         let prefix = segment.head.get(..segment.length).unwrap_or(segment.head);
         let headers = Headers::parse_prefix(prefix, segment.length);
         self.emit_before(prefix, headers.as_ref(), sink);
-        let beginning = headers.and_then(|it| Beginning::new(segment, &it, self.limit));
-        match beginning {
-            Some(beginning) => {
-                if self.pending == FLOWS {
-                    self.emit(0, sink);
-                }
-                if self.flows.len() == self.pending {
-                    self.flows.push(Flow::new(NETWORK + self.limit));
-                }
-                if let Some(flow) = self.flows.get_mut(self.pending) {
-                    flow.begin(segment, &beginning);
-                    self.pending += 1;
-                }
-            }
-            None => self.pass(segment, sink),
+        let [ipv4, ipv6] = self.limits;
+        let limit = match &headers {
+            Some(headers) if headers.version() == 6 => ipv6,
+            _ => ipv4,
+        };
+        let beginning = headers.and_then(|it| Beginning::new(segment, &it, limit));
+        let Some(beginning) = beginning else {
+            self.pass(segment, sink);
+            return Pushed::Passed;
+        };
+        if self.pending == FLOWS {
+            self.emit(0, sink);
         }
+        if self.flows.len() == self.pending {
+            self.flows.push(Flow::new(NETWORK + ipv4));
+        }
+        if let Some(flow) = self.flows.get_mut(self.pending) {
+            flow.begin(segment, &beginning, NETWORK + limit);
+            self.pending += 1;
+        }
+        Pushed::Kept
     }
 
     /// Gives out what has to go before a frame that is not appended to it.
