@@ -199,28 +199,28 @@ fn slow_reader(mode: Mode) -> Outcome {
     same("the download", &talk.incoming, &bytes)
 }
 
-/// Each answer comes when the frame that it answers opened a socket, not when some timer runs out.
+/// Each answer comes when the frame that it answers opened a socket, not when some timer runs out. A busy machine delays
+/// some of them, so the faster half counts.
 fn from_idle(mode: Mode) -> Outcome {
-    const ROUNDS: u32 = 20;
+    const ROUNDS: usize = 20;
     let listener = TcpListener::bind((LOCALHOST, 0))?;
     let server = listener.local_addr()?;
     let mut guest = Guest::open(mode, "slirp:")?;
-    let mut whole = Duration::ZERO;
+    let mut times = Vec::new();
     for _ in 0..ROUNDS {
         // Idle: whatever was on its way has arrived.
         let _nothing = guest.within(Duration::from_millis(30), |_| None::<()>)?;
         let begin = Instant::now();
         let socket = guest.connect(through_gateway(server))?;
-        let stream = accept(&listener)?;
-        let took = begin.elapsed();
-        ensure!(took < Duration::from_secs(1), "connecting took {took:?}");
-        whole += took;
-        drop(stream);
+        times.push(begin.elapsed());
+        drop(accept(&listener)?);
         guest.remove(socket);
     }
-    // With a timer of 500 ms it would be 5 seconds in the mean.
-    let most = Duration::from_secs(2);
-    ensure!(whole < most, "{ROUNDS} connections took {whole:?}");
+    times.sort_unstable();
+    let faster: Duration = times.iter().take(ROUNDS / 2).sum();
+    // With libslirp's timer of 499 ms it would be more than a second.
+    let most = Duration::from_millis(500);
+    ensure!(faster < most, "the faster half took {faster:?}: {times:?}");
     Ok(())
 }
 
