@@ -6,6 +6,7 @@
 //! - [`Headers`] is where things are in a frame;
 //! - [`checksum`] completes checksums, and leaves them to somebody else;
 //! - [`segment()`] cuts super-frames, [`fragment()`] packets that are no super-frames;
+//! - [`Reassembler`] makes packets of fragments;
 //! - [`Coalescer`] makes super-frames of consecutive TCP segments.
 //!
 //! Nothing here makes a system call, blocks or panics, whatever the bytes are; nothing allocates for each
@@ -16,13 +17,15 @@ pub mod checksum;
 mod coalesce;
 mod fragment;
 mod headers;
+mod reassemble;
 #[cfg(test)]
 mod samples;
 mod segment;
 
-pub use coalesce::Coalescer;
+pub use coalesce::{Coalescer, Pushed};
 pub use fragment::fragment;
 pub use headers::{Headers, Protocol, TcpFlags};
+pub use reassemble::Reassembler;
 pub use segment::{Checksum, segment, segments};
 
 /// The frame is not what its headers, or the virtio-net header with it, say that it is.

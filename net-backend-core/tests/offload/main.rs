@@ -12,5 +12,6 @@ mod fragment;
 mod frames;
 mod hostile;
 mod reader;
+mod reassemble;
 mod segment;
 mod traffic;
