@@ -14,7 +14,8 @@ use net_backend_core::{
     Uri, check_features,
 };
 
-use crate::config::{OPTIONS, SlirpConfig, Threading};
+use crate::admission::Policy;
+use crate::config::{Ipv6Config, OPTIONS, SlirpConfig, Threading};
 use crate::forwarding::PortForwards;
 use crate::forwards::Forwards;
 use crate::hooks::Hooks;
@@ -25,7 +26,7 @@ use crate::replies::Replies;
 use crate::ring::{Consumer, Producer, Ring};
 use crate::segment_size::SegmentSizes;
 use crate::sockets::Sockets;
-use crate::stack::{Policy, Stack};
+use crate::stack::Stack;
 use crate::sys::{
     EventBell, Events, Instance, Ipv4Settings, Ipv6Settings, Library, Poller, Settings, sockets,
 };
@@ -139,7 +140,8 @@ impl Slirp {
             }),
             tx: Box::new(Transmit {
                 network: Arc::clone(&self.network),
-                coalescer: Coalescer::new(LONGEST_PACKET),
+                coalescer: Coalescer::new(LONGEST_PACKET)
+                    .with_ipv6_limit(libslirp_mtu(&self.config).into()),
                 header: with.header,
                 features: with.features,
                 longest: self.config.mtu.frame_length().with_vlan_tag().bytes(),
@@ -245,6 +247,10 @@ fn capabilities(config: &SlirpConfig) -> Capabilities {
     capabilities
 }
 
+fn libslirp_mtu(config: &SlirpConfig) -> u16 {
+    LIBSLIRP_MTU.max(config.mtu.bytes())
+}
+
 /// Everything around libslirp, without forwarded ports.
 fn network(config: &SlirpConfig, library: &Arc<Library>) -> Result<Network> {
     let poller = Poller::new().map_err(|cause| failed("make a poller", cause))?;
@@ -253,7 +259,7 @@ fn network(config: &SlirpConfig, library: &Arc<Library>) -> Result<Network> {
     let ring = Arc::new(ring);
     let alarm = EventBell::new().map_err(|cause| failed("make a bell", cause))?;
     let mtu = config.mtu.bytes();
-    let libslirp_mtu = LIBSLIRP_MTU.max(mtu);
+    let libslirp_mtu = libslirp_mtu(config);
     let replies = config.restrict.then(|| {
         let host = config.ipv4.as_ref().map(|ipv4| ipv4.host);
         Replies::new(host, config.ipv6.as_ref().map(|ipv6| ipv6.host))
@@ -269,6 +275,10 @@ fn network(config: &SlirpConfig, library: &Arc<Library>) -> Result<Network> {
         host_loopback: config.host_loopback,
         longest_ipv6: libslirp_mtu.into(),
         strips_urgent: !library.bounds_urgent_data(),
+        pinged: match &config.ipv6 {
+            Some(ipv6) if !library.passes_pings_over_ipv6() => Some(pinged(ipv6)),
+            _ => None,
+        },
     };
     let stack = Stack::new(instance, forwards, Arc::clone(&poller), policy);
     let name = config.to_uri().to_string();
@@ -330,6 +340,16 @@ fn instance(
         outbound6: config.outbound_ipv6,
     };
     Instance::new(library, &settings, hooks)
+}
+
+/// The addresses of the network that libslirp answers pings to by itself.
+fn pinged(ipv6: &Ipv6Config) -> [Ipv6Addr; 4] {
+    let link_local = |address: Ipv6Addr| {
+        let [_, _, _, _, a, b, c, d] = address.segments();
+        Ipv6Addr::new(0xfe80, 0, 0, 0, a, b, c, d)
+    };
+    let (host, dns) = (ipv6.host, ipv6.dns);
+    [host, dns, link_local(host), link_local(dns)]
 }
 
 /// The directory is looked at here, because libslirp answers every request with an error otherwise.

@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, ToSocketAddrs};
 use std::os::fd::RawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileTypeExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use net_backend_core::{Error, Forwarding, Result};
@@ -107,6 +107,15 @@ impl Forwards {
         &self.bound
     }
 
+    /// A socket that is in use here is not one that somebody left behind.
+    fn check_unused(&self, path: &Path) -> io::Result<()> {
+        let mut ports = self.bound.iter().flat_map(|forward| &forward.ports);
+        if ports.any(|port| matches!(&port.host, HostPort::Unix(used) if used == path)) {
+            return Err(io::ErrorKind::AddrInUse.into());
+        }
+        Ok(())
+    }
+
     /// The listeners, of libslirp and of relays.
     pub(crate) fn listeners(&self) -> impl Iterator<Item = RawFd> + use<'_> {
         let ports = self.bound.iter().flat_map(|forward| &forward.ports);
@@ -189,6 +198,7 @@ impl Stack {
         guest: SocketAddr,
     ) -> io::Result<BoundPort> {
         if let HostPort::Unix(path) = &host {
+            self.forwards.check_unused(path)?;
             make_way(path)?;
         }
         let is_udp = protocol == Transport::Udp;
@@ -294,7 +304,9 @@ fn c_string(text: &[u8]) -> io::Result<CString> {
 
 fn refused(operation: &'static str, rule: String, cause: io::Error) -> Error {
     let remedy = match cause.kind() {
-        io::ErrorKind::AddrInUse => Some("choose another port, or 0 for any that is free"),
+        io::ErrorKind::AddrInUse => {
+            Some("choose another port, 0 for any that is free, or another path")
+        }
         io::ErrorKind::PermissionDenied => {
             Some("ports below 1024 need CAP_NET_BIND_SERVICE, or choose a higher one")
         }

@@ -39,6 +39,7 @@
 //! Frames may be super-frames with partial checksums in both directions, as virtio-net has them (CSUM, TSO4, TSO6).
 //! Segments of guests that do not send super-frames are coalesced.
 
+mod admission;
 mod backend;
 mod config;
 mod flow;

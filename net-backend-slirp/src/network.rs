@@ -57,7 +57,7 @@ impl Network {
         }
         Ok(Locked {
             network: self,
-            guard,
+            guard: Some(guard),
         })
     }
 
@@ -96,16 +96,21 @@ impl Network {
     }
 }
 
-/// The stack of a network, locked.
+/// The stack of a network, locked. What came of it for the guest is shown to the receiver in the end.
 pub(crate) struct Locked<'n> {
     network: &'n Network,
-    guard: MutexGuard<'n, Option<Stack>>,
+    /// `None` only while this is dropped.
+    guard: Option<MutexGuard<'n, Option<Stack>>>,
 }
 
 impl Locked<'_> {
-    /// Does something with the stack. `None` only if a callback of libslirp has panicked.
+    /// Does something with the stack.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Gone`] if a callback of libslirp has panicked.
     pub(crate) fn with<T>(&mut self, work: impl FnOnce(&mut Stack) -> T) -> Result<T> {
-        let Some(stack) = self.guard.as_mut() else {
+        let Some(stack) = stack(&mut self.guard) else {
             return Err(self.network.gone());
         };
         let done = work(stack);
@@ -115,4 +120,19 @@ impl Locked<'_> {
         }
         Ok(done)
     }
+}
+
+impl Drop for Locked<'_> {
+    fn drop(&mut self) {
+        let stack = stack(&mut self.guard);
+        let is_published = stack.is_some_and(|stack| stack.hooks().output.producer.publish());
+        self.guard = None;
+        if is_published {
+            self.network.ring.readable().notify();
+        }
+    }
+}
+
+fn stack<'g>(guard: &'g mut Option<MutexGuard<'_, Option<Stack>>>) -> Option<&'g mut Stack> {
+    guard.as_mut()?.as_mut()
 }

@@ -136,16 +136,19 @@ impl Producer {
         self.pending.push_back(frame);
     }
 
-    /// Shows the burst to the receiver.
-    pub(crate) fn publish(&mut self) {
+    /// Shows the burst to the receiver, who is to be notified if that returns `true`: once the lock of the network is
+    /// free, which the receiver may need.
+    #[must_use]
+    pub(crate) fn publish(&mut self) -> bool {
         if self.pending.is_empty() {
-            return;
+            return false;
         }
         let mut state = self.ring.state();
         if self.spare.is_empty() {
             std::mem::swap(&mut self.spare, &mut state.spare);
         }
-        if state.open {
+        let is_open = state.open;
+        if is_open {
             state.frames.append(&mut self.pending);
             self.ring
                 .queued
@@ -155,7 +158,7 @@ impl Producer {
         self.spare
             .extend(self.pending.drain(..).map(|frame| frame.bytes));
         self.pending_cost = 0;
-        self.ring.readable.notify();
+        is_open
     }
 
     fn queued(&self) -> usize {
@@ -254,7 +257,7 @@ mod tests {
             push(&mut producer, length);
         }
         assert!(!consumer.refill());
-        producer.publish();
+        assert!(producer.publish());
         for length in 1..=3 {
             assert!(consumer.refill());
             assert_eq!(consumer.front().unwrap().bytes, vec![7; length]);
@@ -271,12 +274,12 @@ mod tests {
             push(&mut producer, 1024);
         }
         assert!(producer.is_full());
-        producer.publish();
+        assert!(producer.publish());
         assert!(consumer.ring().is_full());
         for _ in 0..MOST / 1024 {
             push(&mut producer, 1024);
         }
-        producer.publish();
+        assert!(producer.publish());
         assert!(consumer.lost() > 0);
         assert_eq!(consumer.lost(), 0);
         while consumer.refill() {
@@ -291,7 +294,7 @@ mod tests {
         while !producer.is_full() {
             push(&mut producer, 1024);
         }
-        producer.publish();
+        assert!(producer.publish());
         let room = Arc::clone(&consumer.ring);
         room.writable().arm();
         let silence = || net_backend_core::wake::Doorbell::silence(room.writable().bell());
@@ -315,11 +318,11 @@ mod tests {
     fn without_a_receiver_nothing_is_kept() {
         let (mut producer, consumer) = ends();
         push(&mut producer, 60);
-        producer.publish();
+        assert!(producer.publish());
         let ring = Arc::clone(&consumer.ring);
         drop(consumer);
         push(&mut producer, 60);
-        producer.publish();
+        assert!(!producer.publish());
         let mut consumer = Consumer::new(ring);
         assert!(!consumer.refill());
     }

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use net_backend_core::offload::Coalescer;
+use net_backend_core::offload::{Coalescer, Pushed};
 use net_backend_core::{
     Counters, DropReason, Error, Features, HeaderFlags, HeaderLength, Interest, Result,
     Segmentation, Sent, Source, TxQueue, TxSlice, VirtioNetHeader, gather, total_length,
@@ -44,15 +44,14 @@ impl Transmit {
             .push(frame, skip, &header, &mut |bytes, header| {
                 submitter.submit(bytes, header);
             });
-        if pushed.is_err() {
+        let Ok(pushed) = pushed else {
             return Ok(Sent::Dropped(DropReason::Malformed));
-        }
-        let is_kept = !submitter.has_submitted();
+        };
         self.is_unsettled |= submitter.has_submitted();
         let last = submitter.finish()?;
         // What was kept is not what was submitted last.
         match last {
-            Some(reason) if is_kept => {
+            Some(reason) if pushed == Pushed::Kept => {
                 self.counters.count_drop(reason);
                 Ok(Sent::Queued)
             }
@@ -111,14 +110,9 @@ impl TxQueue for Transmit {
         let mut submitter = Submitter::new(&self.network, &self.counters);
         self.coalescer
             .flush(&mut |bytes, header| submitter.submit(bytes, header));
-        let thread_is_awake = self.network.thread_is_awake.load(Ordering::Relaxed);
-        submitter.with(|stack| {
-            if thread_is_awake {
-                stack.publish();
-            } else {
-                stack.settle();
-            }
-        });
+        if !self.network.thread_is_awake.load(Ordering::Relaxed) {
+            submitter.with(Stack::settle);
+        }
         if let Some(reason) = submitter.finish()? {
             self.counters.count_drop(reason);
         }

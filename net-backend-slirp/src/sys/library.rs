@@ -33,6 +33,12 @@ const OLDEST: Version = Version {
     minor: 7,
     patch: 0,
 };
+/// Where echo requests over IPv6 are passed on.
+const PINGS_OVER_IPV6: Version = Version {
+    major: 4,
+    minor: 8,
+    patch: 0,
+};
 /// Where CVE-2026-9539 was mended. Distributions mend earlier versions too, but do not tell.
 const URGENT_DATA_BOUNDED: Version = Version {
     major: 4,
@@ -47,6 +53,7 @@ pub(crate) struct Library {
     version: String,
     configuration: u32,
     bounds_urgent_data: bool,
+    passes_pings_over_ipv6: bool,
 }
 
 impl Library {
@@ -74,6 +81,11 @@ impl Library {
     /// Whether a guest's urgent pointer cannot make it send memory that is not the guest's (CVE-2026-9539).
     pub(crate) fn bounds_urgent_data(&self) -> bool {
         self.bounds_urgent_data
+    }
+
+    /// Whether it passes on the echo requests of a guest over IPv6.
+    pub(crate) fn passes_pings_over_ipv6(&self) -> bool {
+        self.passes_pings_over_ipv6
     }
 
     pub(super) fn functions(&self) -> &Functions {
@@ -114,6 +126,7 @@ impl Library {
             version: text,
             configuration: version.configuration(),
             bounds_urgent_data: version >= URGENT_DATA_BOUNDED,
+            passes_pings_over_ipv6: version >= PINGS_OVER_IPV6,
         })
     }
 }

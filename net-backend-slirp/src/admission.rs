@@ -1,0 +1,277 @@
+//! Which frames of a guest reach libslirp, and how they are changed before.
+//!
+//! libslirp is C and as old as the internet; a guest can send anything. So it gets whole packets with lengths that are
+//! right, and nothing that is known to do harm in one of its versions.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Instant;
+
+use net_backend_core::offload::checksum::{self, Sum};
+use net_backend_core::offload::{Checksum, Headers, Protocol, TcpFlags, segment};
+use net_backend_core::{DropReason, VirtioNetHeader};
+
+use crate::flow::Flow;
+use crate::hooks::Hooks;
+use crate::relay::Relay;
+use crate::stack::Stack;
+
+/// EtherTypes (IEEE 802).
+const IPV4: [u8; 2] = [0x08, 0x00];
+const ARP: [u8; 2] = [0x08, 0x06];
+const IPV6: [u8; 2] = [0x86, 0xdd];
+/// RFC 4443.
+const ICMPV6: u8 = 58;
+const ECHO_REQUEST6: u8 = 128;
+
+/// What a guest's frame may be.
+pub(crate) struct Policy {
+    /// Whether the guest may reach the host's loopback addresses.
+    pub(crate) host_loopback: bool,
+    /// The longest IPv6 packet that libslirp takes, in bytes; IPv4 has no limit.
+    pub(crate) longest_ipv6: usize,
+    /// Whether urgent data has to become ordinary data: earlier versions of libslirp send as much of their memory as
+    /// the urgent pointer says (CVE-2026-9539).
+    pub(crate) strips_urgent: bool,
+    /// The addresses that answer a ping over IPv6 where libslirp cannot pass one on: versions before 4.8 write a line to
+    /// standard error for each, with which a guest could fill a disk.
+    pub(crate) pinged: Option<[Ipv6Addr; 4]>,
+}
+
+impl Stack {
+    /// Gives libslirp a frame of the guest.
+    pub(crate) fn submit(
+        &mut self,
+        frame: &mut [u8],
+        mut header: VirtioNetHeader,
+    ) -> Result<(), DropReason> {
+        if self.is_too_long(frame) {
+            return self.submit_in_pieces(frame, header);
+        }
+        checksum::complete(frame, &mut header).map_err(|_| DropReason::Malformed)?;
+        let admission = match Headers::parse(frame) {
+            Some(headers) if headers.is_fragment => return self.submit_fragment(frame, &headers),
+            Some(headers) => self.admit(frame, &headers)?,
+            None => self.admit_unparsed(frame)?,
+        };
+        if let Admission::Passes(flow) = admission {
+            self.input(frame, flow);
+        }
+        Ok(())
+    }
+
+    /// libslirp gets whole packets only: what it does with a fragment that nothing precedes is up to the guest.
+    fn submit_fragment(&mut self, frame: &[u8], headers: &Headers) -> Result<(), DropReason> {
+        self.check_destination(headers)?;
+        let mut reassembler = std::mem::take(&mut self.reassembler);
+        let became = match reassembler.push(frame, headers, Instant::now()) {
+            Some(whole) if is_fragment(whole) => Err(DropReason::Malformed),
+            Some(whole) => self.submit(whole, VirtioNetHeader::default()),
+            None => Ok(()),
+        };
+        self.reassembler = reassembler;
+        became
+    }
+
+    /// Whether a frame is longer than libslirp takes.
+    fn is_too_long(&self, frame: &[u8]) -> bool {
+        frame.len() > Headers::NETWORK + self.policy.longest_ipv6 && ether_type(frame) == Some(IPV6)
+    }
+
+    fn submit_in_pieces(
+        &mut self,
+        frame: &[u8],
+        header: VirtioNetHeader,
+    ) -> Result<(), DropReason> {
+        // Room for the longest headers.
+        let size = self.policy.longest_ipv6 - 256;
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let mut piece = Vec::new();
+        let mut became = Ok(());
+        let mut submit = |bytes: &[u8], _: &VirtioNetHeader| {
+            piece.clear();
+            piece.extend_from_slice(bytes);
+            became = became.and(self.submit(&mut piece, VirtioNetHeader::default()));
+        };
+        let cut = segment(
+            frame,
+            &header,
+            size,
+            Checksum::Complete,
+            &mut scratch,
+            &mut submit,
+        );
+        self.scratch = scratch;
+        cut.map_err(|_| DropReason::Malformed).and(became)
+    }
+
+    /// Decides about a frame with known addresses.
+    fn admit(&mut self, frame: &mut [u8], headers: &Headers) -> Result<Admission, DropReason> {
+        self.check_destination(headers)?;
+        if self.policy.strips_urgent && headers.flags.contains(TcpFlags::URG) {
+            strip_urgent(frame, headers);
+        }
+        let flow = Flow::outward(headers);
+        match (headers.protocol, flow) {
+            (Protocol::Tcp, Some(flow)) => self.admit_tcp(frame, headers, flow),
+            (Protocol::Udp, Some(flow)) => self.admit_udp(frame, headers, flow),
+            (Protocol::Other(ICMPV6), _) => self.admit_icmpv6(frame, headers),
+            (Protocol::Other(_), _) if self.hooks().sockets.is_full() => Err(DropReason::Policy),
+            _ => Ok(Admission::Passes(None)),
+        }
+    }
+
+    fn admit_tcp(
+        &mut self,
+        frame: &mut [u8],
+        headers: &Headers,
+        flow: Flow,
+    ) -> Result<Admission, DropReason> {
+        if !headers.flags.contains(TcpFlags::SYN) {
+            if headers.flags.intersects(TcpFlags::FIN | TcpFlags::RST) {
+                let output = &mut self.hooks().output;
+                output.sizes.note_end(&flow, headers.flags);
+            }
+            return Ok(Admission::Passes(None));
+        }
+        let opens = !headers.flags.contains(TcpFlags::ACK);
+        if opens {
+            // libslirp may connect to one, which must not block.
+            self.forwards.relays.iter_mut().for_each(Relay::accept);
+        }
+        let Hooks { sockets, output } = self.instance.host_mut();
+        if opens && !sockets.admits(&flow) {
+            return Err(DropReason::Policy);
+        }
+        let takes_super_frames = output.takes_super_frames(headers);
+        output
+            .sizes
+            .outward(frame, headers, &flow, takes_super_frames);
+        Ok(Admission::Passes(opens.then_some(flow)))
+    }
+
+    fn admit_udp(
+        &mut self,
+        frame: &[u8],
+        headers: &Headers,
+        flow: Flow,
+    ) -> Result<Admission, DropReason> {
+        let Hooks { sockets, output } = self.instance.host_mut();
+        let replies = output.replies.as_ref();
+        if replies.is_some_and(|replies| replies.send(frame, headers)) {
+            return Ok(Admission::Answered);
+        }
+        if sockets.admits(&flow) {
+            Ok(Admission::Passes(Some(flow)))
+        } else {
+            Err(DropReason::Policy)
+        }
+    }
+
+    fn admit_icmpv6(&mut self, frame: &[u8], headers: &Headers) -> Result<Admission, DropReason> {
+        let is_ping = frame.get(headers.transport) == Some(&ECHO_REQUEST6);
+        let is_answered =
+            |pinged: &[Ipv6Addr; 4]| pinged.iter().any(|address| headers.destination == *address);
+        if is_ping && !self.policy.pinged.as_ref().is_none_or(is_answered) {
+            return Err(DropReason::Policy);
+        }
+        self.is_resolved = true;
+        Ok(Admission::Passes(None))
+    }
+
+    fn check_destination(&self, headers: &Headers) -> Result<(), DropReason> {
+        if !self.policy.host_loopback && is_host(headers.destination) {
+            return Err(DropReason::Policy);
+        }
+        Ok(())
+    }
+
+    /// Decides about a frame that is not IP, or not well-formed: that never gets past the filter for addresses.
+    fn admit_unparsed(&mut self, frame: &[u8]) -> Result<Admission, DropReason> {
+        match ether_type(frame) {
+            Some(IPV4 | IPV6) | None => Err(DropReason::Malformed),
+            Some(ARP) => {
+                self.is_resolved = true;
+                Ok(Admission::Passes(None))
+            }
+            // Nobody in this network speaks anything else.
+            Some(_) => Ok(Admission::Answered),
+        }
+    }
+}
+
+/// What becomes of a frame that is not refused.
+enum Admission {
+    /// It goes to libslirp, and may open a socket for this flow.
+    Passes(Option<Flow>),
+    /// There is nothing left to do.
+    Answered,
+}
+
+fn ether_type(frame: &[u8]) -> Option<[u8; 2]> {
+    frame.get(12..)?.first_chunk().copied()
+}
+
+/// Takes the urgent flag and pointer out of a TCP header; the data stays where it is (RFC 6093, 5).
+fn strip_urgent(frame: &mut [u8], headers: &Headers) {
+    let header = frame.get_mut(headers.transport..headers.payload);
+    let fields = header.and_then(|header| header.get_mut(12..)?.first_chunk_mut::<8>());
+    let Some([offset, flags, _, _, sum_high, sum_low, pointer @ ..]) = fields else {
+        return;
+    };
+    let before = Sum::of(&[*offset, *flags]) + Sum::of(pointer);
+    *flags &= !TcpFlags::URG.bits();
+    *pointer = [0, 0];
+    let sum = u16::from_be_bytes([*sum_high, *sum_low]);
+    let sum = checksum::update(sum, before, Sum::of(&[*offset, *flags]));
+    [*sum_high, *sum_low] = sum.to_be_bytes();
+}
+
+fn is_fragment(frame: &[u8]) -> bool {
+    Headers::parse(frame).is_some_and(|headers| headers.is_fragment)
+}
+
+/// Whether the host takes an address for its own, whatever network it is in: loopback and "this host", by themselves
+/// and mapped into IPv6.
+fn is_host(address: IpAddr) -> bool {
+    let is_host4 = |address: Ipv4Addr| matches!(address.octets(), [0 | 127, ..]);
+    match address {
+        IpAddr::V4(address) => is_host4(address),
+        IpAddr::V6(address) => {
+            let [.., a, b, c, d] = address.octets();
+            let embeds = matches!(address.segments(), [0, 0, 0, 0, 0, 0 | 0xffff, _, _]);
+            embeds && is_host4(Ipv4Addr::new(a, b, c, d))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_host_is_known_by_all_its_names() {
+        for host in [
+            "127.0.0.1",
+            "127.255.1.2",
+            "0.0.0.0",
+            "0.1.2.3",
+            "::1",
+            "::",
+            "::ffff:127.0.0.1",
+            "::ffff:0.0.0.0",
+            "::127.0.0.1",
+        ] {
+            assert!(is_host(host.parse().unwrap()), "{host}");
+        }
+        for other in [
+            "10.0.2.2",
+            "128.0.0.1",
+            "126.255.255.255",
+            "fe80::1",
+            "::ffff:10.0.0.1",
+            "fec0::2",
+        ] {
+            assert!(!is_host(other.parse().unwrap()), "{other}");
+        }
+    }
+}
