@@ -123,7 +123,10 @@ mod tests {
             let _ = counters.count_sent(60, Sent::Dropped(reason));
             assert_eq!(counters.snapshot().dropped(reason), 1, "{reason:?}");
         }
-        assert_eq!(counters.snapshot().dropped_in_all(), DropReason::ALL.len() as u64);
+        assert_eq!(
+            counters.snapshot().dropped_in_all(),
+            DropReason::ALL.len() as u64
+        );
         assert_eq!(counters.snapshot().frames, 0);
     }
 
