@@ -2,8 +2,12 @@
 //! frames.
 #![no_main]
 
+use std::time::Instant;
+
 use libfuzzer_sys::fuzz_target;
-use net_backend::offload::{Checksum, Coalescer, Headers, checksum, fragment, segment, segments};
+use net_backend::offload::{
+    Checksum, Coalescer, Headers, Reassembler, checksum, fragment, segment, segments,
+};
 use net_backend::{HeaderLength, Segmentation, TxSlice, VirtioNetHeader};
 
 fuzz_target!(|input: (u16, u16, u8, Vec<([u8; 12], u8, Vec<u8>)>)| {
@@ -31,7 +35,29 @@ fuzz_target!(|input: (u16, u16, u8, Vec<([u8; 12], u8, Vec<u8>)>)| {
     }
     coalescer.flush(sink);
     assert!(coalescer.is_empty() && given <= taken);
+    reassemble(frames.iter().map(|(_, _, frame)| frame), size);
 });
+
+/// The frames as fragments, if they are some, and what they are cut to.
+fn reassemble<'a>(frames: impl Iterator<Item = &'a Vec<u8>>, size: usize) {
+    let mut reassembler = Reassembler::new();
+    let now = Instant::now();
+    let mut push = |frame: &[u8]| {
+        let headers = Headers::parse(frame)?;
+        let whole = reassembler.push(frame, &headers, now)?;
+        let headers = Headers::parse(whole).expect("a whole packet");
+        assert!(!headers.is_fragment && headers.end == whole.len());
+        Some(whole.to_vec())
+    };
+    for frame in frames {
+        push(frame);
+        let mut fragments = Vec::new();
+        let sink = &mut |it: &[u8]| fragments.push(it.to_vec());
+        let _ = fragment(frame, size, 1, &mut Vec::new(), sink);
+        fragments.iter().rev().for_each(|it| drop(push(it)));
+    }
+    assert!(reassembler.pending() <= 32);
+}
 
 /// Makes most frames look like IP, so that they get somewhere without a guide.
 fn steer(frame: &mut [u8], kind: u8) {
@@ -47,13 +73,14 @@ fn steer(frame: &mut [u8], kind: u8) {
         2 => {
             put(12, &[0x86, 0xdd, 0x60]);
             put(18, &length.wrapping_sub(54).to_be_bytes());
-            put(20, &[protocol]);
+            put(20, &[if kind & 0x20 == 0 { protocol } else { 44 }]);
             54
         }
         _ => {
             put(12, &[8, 0, 0x45, 0]);
             put(16, &length.wrapping_sub(14).to_be_bytes());
-            put(18, &[0, 0, 0x40, 0, 64, protocol, 0, 0]);
+            let more = if kind & 0x20 == 0 { 0x40 } else { 0x20 };
+            put(18, &[0, 0, more, kind >> 6, 64, protocol, 0, 0]);
             let checksum = frame.get(14..34).map(|it| checksum::Sum::of(it).checksum());
             if let (Some(checksum), Some(place)) = (checksum, frame.get_mut(24..26)) {
                 place.copy_from_slice(&checksum.to_be_bytes());

@@ -8,7 +8,11 @@
 
 mod sys;
 
-use net_backend_core::offload::{Checksum, Coalescer, Headers, checksum, fragment, segment};
+use std::time::Instant;
+
+use net_backend_core::offload::{
+    Checksum, Coalescer, Headers, Reassembler, checksum, fragment, segment,
+};
 use net_backend_core::{HeaderFlags, Segmentation, TxSlice, VirtioNetHeader};
 use sys::allocations;
 
@@ -88,4 +92,21 @@ fn cutting_asks_for_no_memory() {
     let asked = warm(|| fragment(&frame, 1500, 1, &mut scratch, &mut |_| count += 1).unwrap());
     assert_eq!(asked, 0);
     assert!(count > 100);
+}
+
+#[test]
+fn reassembling_asks_for_no_memory() {
+    let (frame, _) = frame(1, 0, 64000);
+    let mut fragments = Vec::new();
+    let sink = &mut |it: &[u8]| fragments.push((it.to_vec(), Headers::parse(it).unwrap()));
+    fragment(&frame, 1500, 1, &mut Vec::new(), sink).unwrap();
+    fragments.reverse();
+    let (mut reassembler, now) = (Reassembler::new(), Instant::now());
+    let mut count = 0;
+    let asked = warm(|| {
+        for (frame, headers) in &fragments {
+            count += u32::from(reassembler.push(frame, headers, now).is_some());
+        }
+    });
+    assert_eq!((asked, count), (0, 2));
 }
