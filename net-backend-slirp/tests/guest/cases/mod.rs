@@ -15,6 +15,7 @@ mod mtu;
 mod neighbours;
 mod offload;
 mod policy;
+mod pressure;
 mod run_time;
 mod tcp;
 mod tftp;
@@ -37,6 +38,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Case> {
         offload::CASES,
         flows::CASES,
         lifecycle::CASES,
+        pressure::CASES,
         hostile::CASES,
     ]
     .into_iter()
