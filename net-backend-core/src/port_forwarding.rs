@@ -75,6 +75,9 @@ pub struct Connection {
     pub local: Option<SocketAddr>,
     /// The forwarding rule that it came in by, as [`Forwarding::rule`] has it.
     pub rule: Option<String>,
+    /// How far TCP has come with the guest, by its own name: `ESTABLISHED`, `FIN_WAIT_2`. `None` for others, and where it
+    /// is not known.
+    pub state: Option<String>,
     /// How long it has been there.
     pub age: Duration,
 }
@@ -93,6 +96,7 @@ impl Connection {
             remote: None,
             local: None,
             rule: None,
+            state: None,
             age: Duration::ZERO,
         }
     }

@@ -1,4 +1,6 @@
+use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
+use std::os::fd::RawFd;
 use std::sync::Arc;
 
 use net_backend_core::{
@@ -79,8 +81,10 @@ impl PortForwarding for PortForwards {
     fn connections(&self) -> Vec<Connection> {
         let connections = self.with(|stack| {
             let sockets: Vec<OpenSocket> = stack.hooks().sockets.open().collect();
+            let report = stack.instance.connection_info().unwrap_or_default();
+            let states = tcp_states(&report);
             let all = sockets.iter();
-            all.filter_map(|socket| self.connection(stack, socket))
+            all.filter_map(|socket| self.connection(stack, socket, &states))
                 .collect()
         });
         connections.unwrap_or_default()
@@ -89,7 +93,12 @@ impl PortForwarding for PortForwards {
 
 impl PortForwards {
     /// What a socket of libslirp is, seen from outside.
-    fn connection(&self, stack: &mut Stack, socket: &OpenSocket) -> Option<Connection> {
+    fn connection(
+        &self,
+        stack: &mut Stack,
+        socket: &OpenSocket,
+        states: &HashMap<RawFd, &str>,
+    ) -> Option<Connection> {
         let local = sockets::local_address(socket.descriptor)?;
         let remote = sockets::peer_address(socket.descriptor);
         let mut connection = match socket.flow {
@@ -104,6 +113,8 @@ impl PortForwards {
         };
         connection.local = internet(local);
         connection.remote = remote.and_then(internet);
+        let state = states.get(&socket.descriptor);
+        connection.state = state.map(|state| (*state).to_owned());
         connection.age = socket.opened.elapsed();
         Some(connection)
     }
@@ -133,10 +144,37 @@ impl PortForwards {
     }
 }
 
+/// The states of TCP connections in libslirp's report, a table that begins with `TCP[STATE]` and the socket.
+fn tcp_states(report: &str) -> HashMap<RawFd, &str> {
+    report.lines().filter_map(tcp_state).collect()
+}
+
+fn tcp_state(line: &str) -> Option<(RawFd, &str)> {
+    let (state, rest) = line.trim_start().strip_prefix("TCP[")?.split_once(']')?;
+    let socket = rest.split_whitespace().next()?;
+    Some((socket.parse().ok()?, state))
+}
+
 /// The address of a socket that is no unix socket.
 fn internet(address: SocketAddress) -> Option<SocketAddr> {
     match address {
         SocketAddress::Ip(address) => Some(address),
         SocketAddress::Unix(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn states_are_found_by_their_sockets() {
+        let report = "  Protocol[State]    FD  Source Address  Port   Dest. Address  Port RecvQ SendQ\n  \
+            TCP[ESTABLISHED]  12       10.0.2.15 40000       127.0.0.1    80     0     0\n  \
+            TCP[HOST_FORWARD]   9               *  2222       10.0.2.15    22     0     0\n  \
+            UDP[236 sec]      13       10.0.2.15  5000      10.0.2.3    53     0     0\n";
+        let states = tcp_states(report);
+        assert_eq!(states, [(12, "ESTABLISHED"), (9, "HOST_FORWARD")].into());
+        assert!(tcp_states("TCP[\nTCP[]\nTCP[X] y\n").is_empty());
     }
 }

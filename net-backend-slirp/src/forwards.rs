@@ -210,7 +210,8 @@ impl Stack {
             .instance
             .add_host_forward(is_udp, &host.address(), guest, v6_only);
         self.refresh();
-        let socket = self.hooks().sockets.take_fresh();
+        let fresh = self.hooks().sockets.take_fresh();
+        let socket = fresh.filter(|socket| is_udp || sockets::is_listener(*socket));
         added?;
         let mut port = BoundPort {
             socket,

@@ -105,24 +105,6 @@ impl<H: Host> Instance<H> {
         self.add_guest_forward(add.ok_or_else(|| missing("slirp_add_unix"))?, guest, path)
     }
 
-    /// Ends what [`add_command`](Self::add_command) or [`add_unix`](Self::add_unix) began; connections stay.
-    ///
-    /// # Errors
-    ///
-    /// `NotFound` if there is no such forward.
-    pub(crate) fn remove_guest_forward(&mut self, guest: SocketAddrV4) -> io::Result<()> {
-        let remove = self.library.functions().remove_guestfwd;
-        let remove = remove.ok_or_else(|| missing("slirp_remove_guestfwd"))?;
-        let guest = self.guest_address(guest);
-        let (address, port) = (in_addr(*guest.ip()), guest.port().into());
-        self.checked_call(|slirp| {
-            // SAFETY: an instance that lives.
-            found(unsafe { remove(slirp, address, port) })
-        })?;
-        self.guest_forwards.retain(|it| *it != guest);
-        Ok(())
-    }
-
     fn add_guest_forward(
         &mut self,
         add: AddGuestForward,

@@ -166,8 +166,6 @@ pub(super) struct Functions {
         Option<unsafe extern "C" fn(*mut Slirp, Address, libc::socklen_t, c_int) -> c_int>,
     pub(super) add_exec: Option<AddGuestForward>,
     pub(super) add_unix: Option<AddGuestForward>,
-    pub(super) remove_guestfwd:
-        Option<unsafe extern "C" fn(*mut Slirp, libc::in_addr, c_int) -> c_int>,
     pub(super) connection_info: Option<unsafe extern "C" fn(*mut Slirp) -> *mut c_char>,
     /// What frees a text that libslirp returns: GLib's, if it comes with the library.
     pub(super) free: unsafe extern "C" fn(*mut c_void),
@@ -194,7 +192,6 @@ impl Functions {
             remove_hostxfwd: symbols.optional(c"slirp_remove_hostxfwd"),
             add_exec: symbols.optional(c"slirp_add_exec"),
             add_unix: symbols.optional(c"slirp_add_unix"),
-            remove_guestfwd: symbols.optional(c"slirp_remove_guestfwd"),
             connection_info: symbols.optional(c"slirp_connection_info"),
             free: symbols.optional(c"g_free").unwrap_or(libc::free),
         })

@@ -11,7 +11,6 @@ mod report;
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::fmt::Write;
-use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process;
 use std::ptr;
@@ -228,22 +227,6 @@ pub unsafe extern "C" fn slirp_connection_info(slirp: *mut Slirp) -> *mut c_char
     let report = CString::new(report.as_str()).unwrap_or_default();
     // SAFETY: a string.
     unsafe { libc::strdup(report.as_ptr()) }
-}
-
-/// # Safety
-///
-/// As libslirp's.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn slirp_remove_guestfwd(
-    slirp: *mut Slirp,
-    address: libc::in_addr,
-    port: c_int,
-) -> c_int {
-    // SAFETY: an instance.
-    let report = unsafe { &mut (*slirp).report };
-    let address = Ipv4Addr::from(address.s_addr.to_ne_bytes());
-    let _never = writeln!(report, "removed {address}:{port}");
-    0
 }
 
 unsafe extern "C" fn note_expiry(argument: Opaque) {
