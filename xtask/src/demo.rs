@@ -70,7 +70,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let duration = Duration::from_secs_f64(seconds);
     say(
         &progress,
-        "slirp: a guest with a kernel of its own, on a network that needs no root, no tap, no configuration\n",
+        "slirp: the guest is a kernel behind a tap in a network namespace; its network is sockets of this process\n",
     );
     user_network::show(duration, &progress)?;
     say(
