@@ -1,6 +1,6 @@
 //! Cases, each run with and without a thread of the backend's own, that say why they are skipped and never hang.
 
-use std::process::ExitCode;
+use std::process::{Command, ExitCode, Output};
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::thread::Builder;
@@ -57,7 +57,7 @@ pub(crate) enum Mode {
 impl Mode {
     const BOTH: [Self; 2] = [Self::Own, Self::Threadless];
 
-    pub(crate) fn name(self) -> &'static str {
+    fn name(self) -> &'static str {
         match self {
             Self::Own => "own",
             Self::Threadless => "threadless",
@@ -171,6 +171,22 @@ fn within_time(case: &Case, mode: Mode) -> Result<Outcome, Failed> {
         Err(RecvTimeoutError::Timeout) => Err(format!("not done after {HUNG:?}").into()),
         Err(RecvTimeoutError::Disconnected) => Err("it panicked; see above".into()),
     }
+}
+
+/// Runs a case in a process of its own, with these variables in its environment; returns what that has written.
+pub(crate) fn run_alone(mode: Mode, case: &str, with: &[(&str, &str)]) -> Outcome<Output> {
+    let output = Command::new(std::env::current_exe()?)
+        .args(["--exact", &format!("slirp/{}/{case}", mode.name())])
+        .envs(with.iter().copied())
+        .output()?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    ensure!(
+        output.status.success() && said.contains("1 passed"),
+        "{}: {said}{complaint}",
+        output.status
+    );
+    Ok(output)
 }
 
 /// Opens what `uri` says.

@@ -55,6 +55,26 @@ pub(crate) fn udp(from: SocketAddr, to: SocketAddr, payload: &[u8]) -> Vec<u8> {
     ip(from.ip(), to.ip(), UDP, &datagram(sum))
 }
 
+/// A frame around an IPv4 packet, as frames around fragments of at most `size` bytes, a multiple of 8 (RFC 791, 3.2).
+pub(crate) fn fragments(frame: &[u8], identification: u16, size: usize) -> Vec<Vec<u8>> {
+    let (head, payload) = frame.split_at_checked(34).unwrap_or((frame, &[]));
+    let last = payload.len().saturating_sub(1) / size;
+    let pieces = payload.chunks(size).enumerate();
+    let fragment = |(number, piece): (usize, &[u8])| {
+        let more = if number < last { 0x2000 } else { 0 };
+        let offset = u16::try_from(number * size / 8).unwrap_or(u16::MAX) | more;
+        let mut frame = [head, piece].concat();
+        frame.splice(16..18, length(20 + piece.len()));
+        frame.splice(18..20, identification.to_be_bytes());
+        frame.splice(20..22, offset.to_be_bytes());
+        frame.splice(24..26, [0, 0]);
+        let sum = checksum(&[frame.get(14..34).unwrap_or_default()]);
+        frame.splice(24..26, sum);
+        frame
+    };
+    pieces.map(fragment).collect()
+}
+
 /// What a TCP segment says beside its addresses.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Segment<'a> {

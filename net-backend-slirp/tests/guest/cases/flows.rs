@@ -3,7 +3,6 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
-use std::process::Command;
 use std::time::Duration;
 
 use net_backend_core::DropReason;
@@ -15,7 +14,7 @@ use tempfile::TempDir;
 use super::hostfwd::LOCALHOST;
 use super::tcp::{pass_both_ways, through_gateway};
 use crate::guest::Guest;
-use crate::harness::{Case, Mode, Outcome, ensure, failed, skipped};
+use crate::harness::{Case, Mode, Outcome, ensure, failed, run_alone, skipped};
 use crate::job::{Job, accept, same};
 use crate::machine::FEW;
 use crate::talk::Echo;
@@ -107,29 +106,12 @@ fn storm(mode: Mode) -> Outcome {
     pass_both_ways(&mut guest, 100_000)
 }
 
-/// Runs a case of [`IN_FEW`] in a process of its own.
-fn in_few(mode: Mode, name: &str) -> Outcome {
-    let name = format!("slirp/{}/{name}", mode.name());
-    let output = Command::new(std::env::current_exe()?)
-        .args(["--exact", &name])
-        .env(FEW, "1")
-        .output()?;
-    let said = String::from_utf8_lossy(&output.stdout);
-    let complaint = String::from_utf8_lossy(&output.stderr);
-    ensure!(
-        output.status.success() && said.contains("1 passed"),
-        "{}: {said}{complaint}",
-        output.status
-    );
-    Ok(())
-}
-
 fn few_descriptors(mode: Mode) -> Outcome {
-    in_few(mode, "few/refused")
+    run_alone(mode, "few/refused", &[(FEW, "1")]).map(drop)
 }
 
 fn few_for_unix(mode: Mode) -> Outcome {
-    in_few(mode, "few/unix")
+    run_alone(mode, "few/unix", &[(FEW, "1")]).map(drop)
 }
 
 /// More connections than there are descriptors: some work, the others are refused and counted, and when the first

@@ -12,7 +12,7 @@ use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use super::hostfwd::LOCALHOST;
 use super::tcp::through_gateway;
 use crate::guest::{GATEWAY6, GUEST6};
-use crate::harness::{Case, Mode, Outcome, Stop, ensure, failed, open};
+use crate::harness::{self, Case, Mode, Outcome, Stop, ensure, failed, open};
 use crate::job::serve;
 use crate::packets::{
     self, ACK, FIN, GATEWAY, GUEST, PSH, Packet, RST, SYN, Segment, TCP, UDP, arp, checksum,
@@ -23,7 +23,8 @@ use crate::wire::Wire;
 
 pub(super) const CASES: &[Case] = &[
     Case::new("hostile/every-frame-cut-at-every-length", cut),
-    Case::new("hostile/every-byte-of-every-header-wrong", wrong_bytes),
+    Case::new(WRONG_BYTES, wrong_bytes),
+    Case::new("hostile/no-frame-writes-to-the-error-output", quiet),
     Case::new("hostile/lengths-that-lie", lying_lengths),
     Case::new("hostile/fragments-that-overlap", fragments),
     Case::new("hostile/random-bytes", random),
@@ -108,6 +109,16 @@ fn wrong_bytes(mode: Mode) -> Outcome {
             alive(wire)?;
         }
     }
+    Ok(())
+}
+
+const WRONG_BYTES: &str = "hostile/every-byte-of-every-header-wrong";
+
+/// A VMM's error output is no place for a guest to write to.
+fn quiet(mode: Mode) -> Outcome {
+    let output = harness::run_alone(mode, WRONG_BYTES, &[])?;
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    ensure!(complaint.is_empty(), "{complaint}");
     Ok(())
 }
 
