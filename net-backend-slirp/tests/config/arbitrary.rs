@@ -32,7 +32,7 @@ fn ipv4() -> impl Strategy<Value = Ipv4Config> {
 
 fn ipv6() -> impl Strategy<Value = Ipv6Config> {
     (any::<u128>(), 16..=126_u8, any::<bool>()).prop_map(|(bits, length, swapped)| {
-        let prefix = (bits >> 4 | 0x2 << 124) & !(1 << 127) & (u128::MAX << (128 - length));
+        let prefix = ((bits >> 4) | (0x2 << 124)) & !(1 << 127) & (u128::MAX << (128 - length));
         let mut config = Ipv6Config::new(Ipv6Addr::from_bits(prefix), length);
         if swapped {
             (config.host, config.dns) = (config.dns, config.host);

@@ -232,13 +232,13 @@ fn names_that_do_not_fit_into_one_answer_are_refused() {
     read(&format!("{}&restrict=on", text(&"y".repeat(27)))).unwrap();
     read(&format!("{}&disable-dhcp=on", text(&"y".repeat(32)))).unwrap();
     // Domains that share their end take little.
-    let domains: String = (10..50)
-        .map(|it| format!("&dnssearch={it}.example.com"))
-        .collect();
+    let domains = (10..50).fold(String::new(), |domains, it| {
+        domains + &format!("&dnssearch={it}.example.com")
+    });
     read(&format!("slirp:?hostname=vm{domains}")).unwrap();
-    let domains: String = (10..50)
-        .map(|it| format!("&dnssearch=example{it}.com"))
-        .collect();
+    let domains = (10..50).fold(String::new(), |domains, it| {
+        domains + &format!("&dnssearch=example{it}.com")
+    });
     let error = read(&format!("slirp:?hostname=vm{domains}")).unwrap_err();
     assert!(
         error.message().starts_with("dnssearch=example49.com makes"),

@@ -198,7 +198,7 @@ fn transport(frame: &[u8], protocol: u8) -> Option<(Ipv4Addr, &[u8])> {
 fn checksum(pieces: &[&[u8]]) -> u16 {
     let words = pieces.iter().flat_map(|piece| piece.chunks(2));
     let mut sum: u32 = words
-        .map(|word| u32::from(word[0]) << 8 | word.get(1).map_or(0, |low| u32::from(*low)))
+        .map(|word| (u32::from(word[0]) << 8) | word.get(1).map_or(0, |low| u32::from(*low)))
         .sum();
     while sum >> 16 != 0 {
         sum = (sum & 0xffff) + (sum >> 16);

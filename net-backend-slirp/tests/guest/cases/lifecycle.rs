@@ -29,6 +29,7 @@ pub(super) const CASES: &[Case] = &[
     ),
     Case::new("lifecycle/activated-again-it-works-again", activated_again),
     Case::new("lifecycle/networks-in-one-process-do-not-meet", networks),
+    Case::new("lifecycle/the-address-of-the-nic-is-told", mac),
     Case::new("lifecycle/threads-are-made-by-the-vmm", threads),
     Case::new(
         "lifecycle/without-a-thread-to-be-had-it-does-not-open",
@@ -175,6 +176,18 @@ fn networks(mode: Mode) -> Outcome {
     });
     let workers: Vec<_> = workers.collect::<Result<_, _>>()?;
     workers.into_iter().try_for_each(Job::join)
+}
+
+fn mac(mode: Mode) -> Outcome {
+    let told = |uri| -> Outcome<Option<String>> {
+        let backend = crate::harness::open(&mode.with(uri))?;
+        Ok(backend.capabilities().mac.map(|mac| mac.to_string()))
+    };
+    let with = told("slirp:?mac=52:54:00:ab:cd:ef")?;
+    ensure!(with.as_deref() == Some("52:54:00:ab:cd:ef"), "{with:?}");
+    let without = told("slirp:")?;
+    ensure!(without.is_none(), "nobody said {without:?}");
+    Ok(())
 }
 
 /// Remembers which threads were asked for.

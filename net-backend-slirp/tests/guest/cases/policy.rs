@@ -57,6 +57,7 @@ pub(super) const CASES: &[Case] = &[
     ),
     Case::new("outbound-addr/is-where-connections-come-from", outbound_tcp),
     Case::new("outbound-addr/is-where-datagrams-come-from", outbound_udp),
+    Case::new("outbound-addr/each-ip-version-has-its-own", outbound_ipv6),
 ];
 
 /// How long to listen to be sure that nothing comes.
@@ -358,4 +359,19 @@ fn outbound_udp(mode: Mode) -> Outcome {
     let from = guest.during(job)?;
     ensure!(from.ip() == OTHER, "from {from}");
     Ok(())
+}
+
+/// Nothing leaves from an address that the host does not have (RFC 3849), but the other IP version is none the worse.
+fn outbound_ipv6(mode: Mode) -> Outcome {
+    let mut guest = Guest::open(mode, "slirp:?outbound-addr=2001:db8::77")?;
+    let socket = guest.udp(4000)?;
+    let (four, job) = super::udp::echo(LOCALHOST, 1)?;
+    let six = receiver(Ipv6Addr::LOCALHOST.into())?;
+    let port = six.local_addr()?.port();
+    guest.send_to(socket, SocketAddr::new(GATEWAY6.into(), port), b"six")?;
+    guest.send_to(socket, through_gateway(four), b"four")?;
+    let (_, answer) = guest.until("an answer", |guest| guest.datagram(socket))?;
+    crate::job::same("the answer", &answer, b"four")?;
+    guest.during(job)?;
+    expect_nothing(&six, "a datagram from nowhere")
 }
