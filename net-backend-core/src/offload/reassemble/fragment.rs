@@ -4,7 +4,7 @@ use std::ops::Range;
 use super::super::Headers;
 use super::super::bytes::{be16, be32, chunk};
 use super::super::checksum::Sum;
-use super::super::headers::{NETWORK, extension};
+use super::super::headers::NETWORK;
 use super::LONGEST;
 
 /// What the fragments of a packet have in common.
@@ -121,6 +121,5 @@ fn last_next(head: &[u8]) -> Option<usize> {
         next = at;
         at += 8 + 8 * usize::from(units);
     }
-    let is_before_fragment = at == head.len() && chunk(head, next) == Some([extension::FRAGMENT]);
-    is_before_fragment.then_some(next)
+    Some(next)
 }

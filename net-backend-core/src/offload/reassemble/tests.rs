@@ -77,6 +77,39 @@ fn every_order_makes_the_packet() {
 }
 
 #[test]
+fn fragments_of_different_packets_are_kept_apart() {
+    let four = [ipv4(0, 0, true, &[1; 8]), ipv4(0, 8, false, &[2])];
+    let six = [ipv6(&[], 0, true, &[1; 8]), ipv6(&[], 8, false, &[2])];
+    // A byte each of identification, protocol, source and destination.
+    let differences = [
+        (&four, 18, 1),
+        (&four, 19, 1),
+        (&four, 23, 0xfc),
+        (&four, 29, 16),
+        (&four, 33, 3),
+        (&six, 58, 1),
+        (&six, 61, 1),
+        (&six, 22, 2),
+        (&six, 53, 2),
+    ];
+    let changed = |index: usize| {
+        differences.map(|(pair, at, byte)| {
+            let mut frame = pair[index].clone();
+            frame[at] = byte;
+            if frame[12] == 8 {
+                put_ipv4_checksum(&mut frame[14..34]).unwrap();
+            }
+            frame
+        })
+    };
+    let mut reassembler = Reassembler::new();
+    assert!(push_all(&mut reassembler, &changed(0)).is_empty());
+    assert_eq!(reassembler.pending(), differences.len());
+    let out = push_all(&mut reassembler, &changed(1));
+    assert_eq!(out.len(), differences.len());
+}
+
+#[test]
 fn padding_is_no_payload() {
     let mut frames = [ipv4(1, 0, true, &[1; 8]), ipv4(1, 8, false, &[2])];
     frames.iter_mut().for_each(|it| it.resize(60, 0xee));
@@ -337,4 +370,23 @@ fn memory_is_bounded() {
     let ends = [ipv4(19, 0, true, &[1; 8]), ipv4(19, 64000, false, &[1])];
     assert_eq!(push_all(&mut reassembler, &ends).len(), 1);
     assert!(reassembler.memory() <= MEMORY);
+}
+
+#[test]
+fn memory_that_nobody_uses_goes_first() {
+    let mut reassembler = Reassembler::new();
+    let start = Instant::now();
+    for identification in 0..20 {
+        let long = ipv4(identification, 8, true, &[1; 65504]);
+        push(&mut reassembler, &long, start);
+    }
+    let (spare, later) = (reassembler.pending(), start + LIFETIME);
+    for identification in 0..3 {
+        for offset in 1..3000 {
+            let short = ipv4(identification, offset * 8, true, &[1; 8]);
+            push(&mut reassembler, &short, later);
+        }
+    }
+    assert_eq!(reassembler.pending(), 3);
+    assert!(reassembler.packets.len() < spare);
 }
