@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use net_backend_core::offload::checksum::{self, Sum};
 use net_backend_core::offload::{Checksum, Headers, Protocol, TcpFlags, segment};
-use net_backend_core::{DropReason, VirtioNetHeader};
+use net_backend_core::{DropReason, Segmentation, VirtioNetHeader};
 
 use crate::flow::Flow;
 use crate::hooks::Hooks;
@@ -45,7 +45,10 @@ impl Stack {
         mut header: VirtioNetHeader,
     ) -> Result<(), DropReason> {
         if self.is_too_long(frame) {
-            return self.submit_in_pieces(frame, header);
+            return match header.segmentation {
+                Segmentation::None => Err(DropReason::TooLong),
+                _ => self.submit_in_pieces(frame, header),
+            };
         }
         checksum::complete(frame, &mut header).map_err(|_| DropReason::Malformed)?;
         let admission = match Headers::parse(frame) {

@@ -29,7 +29,7 @@
 //!
 //! libslirp 4.7 or newer is opened when the first network is, so that building needs none: Debian's package is
 //! libslirp0. The environment variable `NET_BACKEND_LIBSLIRP` names another file. The feature `link` links it when
-//! building instead, and needs libslirp-dev.
+//! building instead.
 //!
 //! A network has a thread, which is made by the [`Environment`](net_backend_core::Environment) and sleeps on the
 //! sockets; with [`Threading::None`] whoever waits for frames does its work. Any number of networks may be open in one
