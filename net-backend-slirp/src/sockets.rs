@@ -14,6 +14,8 @@ use crate::sys::{Events, Poller, Ready, sockets as system};
 /// Descriptors that stay free for the rest of the process: libslirp ends the process when it finds none for a unix
 /// socket, and a VMM without descriptors is not well off either.
 const RESERVE: RawFd = 64;
+/// Sockets that are looked at before the poller is told about them.
+const LOOKED_AT: usize = 4;
 
 /// The sockets of one libslirp context.
 pub(crate) struct Sockets {
@@ -24,8 +26,8 @@ pub(crate) struct Sockets {
     origins: Vec<Origin>,
     /// The current round of wants; a socket with another number in it is not wanted.
     round: u32,
-    /// Whether the poller was told something in this round.
-    changed: bool,
+    /// Those of which libslirp wants in this round what the poller was not told.
+    unarmed: Vec<RawFd>,
     /// The current turn, and the last one in which libslirp was not shown a socket that was ready, because there was no
     /// room for what it has.
     turn: u64,
@@ -77,7 +79,7 @@ impl Sockets {
             sockets: Vec::new(),
             origins: Vec::new(),
             round: 1,
-            changed: false,
+            unarmed: Vec::new(),
             turn: 1,
             deferred: u64::MAX,
             bound: limit - RESERVE.min(limit / 4),
@@ -128,13 +130,40 @@ impl Sockets {
     /// A new round of wants begins.
     pub(crate) fn begin_round(&mut self) {
         self.round = self.round.wrapping_add(1).max(1);
-        self.changed = false;
+        self.unarmed.clear();
         self.recount();
     }
 
-    /// Whether the poller was told something in this round, so that something may be ready that was not.
-    pub(crate) fn is_changed(&self) -> bool {
-        self.changed
+    /// Tells the poller what is wanted; whether that is something new, so that something may be ready that was not.
+    pub(crate) fn arm(&mut self) -> bool {
+        let unarmed = std::mem::take(&mut self.unarmed);
+        for descriptor in &unarmed {
+            self.arm_one(*descriptor);
+        }
+        let is_changed = !unarmed.is_empty();
+        self.unarmed = unarmed;
+        self.unarmed.clear();
+        is_changed
+    }
+
+    /// Looks whether something is ready of what the poller would have to be told; puts that into `ready`.
+    pub(crate) fn find_ready(&mut self, ready: &mut Vec<Ready>) -> bool {
+        ready.clear();
+        if self.unarmed.len() > LOOKED_AT {
+            return false;
+        }
+        for descriptor in &self.unarmed {
+            let socket = index(*descriptor).and_then(|index| self.sockets.get(index));
+            let wanted = socket.map_or(Events::empty(), |socket| socket.wanted);
+            let events = system::ready_events(*descriptor, wanted);
+            if !events.is_empty() {
+                ready.push(Ready {
+                    descriptor: *descriptor,
+                    events,
+                });
+            }
+        }
+        !ready.is_empty()
     }
 
     /// Whether new connections have to wait for descriptors.
@@ -155,7 +184,7 @@ impl Sockets {
         socket.round = round;
         socket.wanted = events;
         if !socket.armed.contains(events) {
-            self.arm(descriptor, events);
+            self.unarmed.push(descriptor);
         }
         descriptor
     }
@@ -184,7 +213,8 @@ impl Sockets {
             };
             socket.ready = events & wanted;
             // What is ready and not wanted would be reported for ever.
-            if socket.armed != wanted && !(events - wanted).is_empty() {
+            let is_told = !socket.armed.is_empty() && socket.armed != wanted;
+            if is_told && !(events - wanted).is_empty() {
                 socket.armed = wanted;
                 self.disarm(descriptor, wanted);
             }
@@ -263,7 +293,7 @@ impl Sockets {
         true
     }
 
-    fn arm(&mut self, descriptor: RawFd, events: Events) {
+    fn arm_one(&mut self, descriptor: RawFd) {
         let Self {
             poller, sockets, ..
         } = self;
@@ -271,13 +301,12 @@ impl Sockets {
             return;
         };
         let told = if socket.armed.is_empty() {
-            poller.add(descriptor, events)
+            poller.add(descriptor, socket.wanted)
         } else {
-            poller.modify(descriptor, events)
+            poller.modify(descriptor, socket.wanted)
         };
         // A socket that cannot be watched stays unwatched; the next round tries again.
-        socket.armed = told.map_or(Events::empty(), |()| events);
-        self.changed = true;
+        socket.armed = told.map_or(Events::empty(), |()| socket.wanted);
     }
 
     fn disarm(&self, descriptor: RawFd, wanted: Events) {

@@ -15,6 +15,8 @@ use crate::sys::{Instance, Poller, Ready};
 const IDLE_MILLISECONDS: u32 = 1000;
 /// How often it is looked whether listeners may accept again that wait for descriptors.
 const RETRY: Duration = Duration::from_millis(250);
+/// Turns for one burst of the guest, at most.
+const LOOKS: usize = 4;
 /// How old libslirp's time may be when it opens a socket, which it closes some time after that: it looks at the clock
 /// only in its turns, and an idle network has none.
 const CLOCK_LAG: Duration = Duration::from_secs(1);
@@ -32,6 +34,8 @@ pub(crate) struct Stack {
     is_stale: bool,
     /// For super-frames that are cut.
     pub(crate) scratch: Vec<u8>,
+    /// For sockets that are ready.
+    found: Vec<Ready>,
     /// libslirp learnt an address, for which frames may be waiting.
     pub(crate) is_resolved: bool,
     /// When libslirp last looked at the clock.
@@ -54,6 +58,7 @@ impl Stack {
             deadline: None,
             is_stale: true,
             scratch: Vec::new(),
+            found: Vec::new(),
             is_resolved: false,
             clock_read: Instant::now(),
         }
@@ -106,17 +111,42 @@ impl Stack {
     /// Tells the poller what libslirp waits for; whether that is something new, so that something may be ready that was
     /// not.
     pub(crate) fn settle(&mut self) -> bool {
+        self.ask() && self.hooks().sockets.arm()
+    }
+
+    /// The same after frames of the guest. What libslirp waits for because of them is often there already: the next
+    /// data of a connection whose last data were acknowledged, a connection within the host. To look is
+    /// cheaper than to tell the poller and to have the thread woken.
+    pub(crate) fn settle_and_look(&mut self) {
+        let mut found = std::mem::take(&mut self.found);
+        for _ in 0..LOOKS {
+            if !self.ask() {
+                break;
+            }
+            let Hooks { sockets, output } = self.instance.host_mut();
+            if output.producer.is_full() || !sockets.find_ready(&mut found) {
+                sockets.arm();
+                break;
+            }
+            sockets.begin_turn(&found);
+            self.poll(false);
+        }
+        self.found = found;
+        self.settle();
+    }
+
+    /// Asks libslirp what it waits for; `false` when that is known.
+    fn ask(&mut self) -> bool {
         if std::mem::take(&mut self.is_resolved) {
             self.poll(true);
         }
-        let mut is_changed = false;
-        if std::mem::take(&mut self.is_stale) {
+        let is_stale = std::mem::take(&mut self.is_stale);
+        if is_stale {
             self.hooks().sockets.begin_round();
             let timeout = self.instance.fill(u32::MAX);
             self.set_deadline(timeout);
-            is_changed = self.hooks().sockets.is_changed();
         }
-        is_changed
+        is_stale
     }
 
     /// When the next timer is due.

@@ -111,7 +111,7 @@ impl TxQueue for Transmit {
         self.coalescer
             .flush(&mut |bytes, header| submitter.submit(bytes, header));
         if !self.network.thread_is_awake.load(Ordering::Relaxed) {
-            submitter.with(Stack::settle);
+            submitter.with(Stack::settle_and_look);
         }
         if let Some(reason) = submitter.finish()? {
             self.counters.count_drop(reason);

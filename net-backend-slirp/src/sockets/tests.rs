@@ -17,6 +17,13 @@ impl World {
         Self { sockets, poller }
     }
 
+    /// A want that the poller is told.
+    fn want(&mut self, socket: RawFd, events: Events) -> i32 {
+        let index = self.sockets.want(socket, events);
+        self.sockets.arm();
+        index
+    }
+
     /// What the poller finds now, and a turn begun with it.
     fn found(&mut self) -> usize {
         let mut ready = Vec::new();
@@ -41,7 +48,7 @@ fn what_is_wanted_and_ready_is_told_once() {
     world.sockets.register(socket);
     world.sockets.begin_round();
     let index = world.sockets.want(socket, Events::IN);
-    assert!(world.sockets.is_changed());
+    assert!(world.sockets.arm());
     assert_eq!(world.found(), 1);
     assert_eq!(world.sockets.take_ready(index, true), Events::IN);
     assert_eq!(world.sockets.take_ready(index, true), Events::empty());
@@ -53,14 +60,14 @@ fn a_socket_that_is_wanted_no_more_is_found_once_and_then_left_alone() {
     let (near, _far) = readable();
     let socket = near.as_raw_fd();
     world.sockets.begin_round();
-    world.sockets.want(socket, Events::IN);
+    world.want(socket, Events::IN);
     world.sockets.begin_round();
     assert_eq!(world.found(), 1);
     assert_eq!(world.sockets.take_ready(socket, true), Events::empty());
     assert_eq!(world.found(), 0);
     world.sockets.begin_round();
     world.sockets.want(socket, Events::IN);
-    assert!(world.sockets.is_changed());
+    assert!(world.sockets.arm());
     assert_eq!(world.found(), 1);
     assert_eq!(world.sockets.take_ready(socket, true), Events::IN);
 }
@@ -72,7 +79,7 @@ fn the_same_want_costs_nothing() {
     for round in 0..3 {
         world.sockets.begin_round();
         world.sockets.want(near.as_raw_fd(), Events::IN);
-        assert_eq!(world.sockets.is_changed(), round == 0);
+        assert_eq!(world.sockets.arm(), round == 0);
     }
 }
 
@@ -84,7 +91,7 @@ fn who_had_to_wait_for_room_is_alone_in_the_next_turn() {
     let mut serve = |has_room: [bool; 3]| {
         world.sockets.begin_round();
         for socket in &sockets {
-            world.sockets.want(*socket, Events::IN);
+            world.want(*socket, Events::IN);
         }
         assert_eq!(world.found(), 3);
         let pairs = sockets.iter().zip(has_room);
@@ -104,7 +111,7 @@ fn a_number_that_is_used_again_is_watched_again() {
     let socket = near.as_raw_fd();
     world.sockets.register(socket);
     world.sockets.begin_round();
-    world.sockets.want(socket, Events::IN);
+    world.want(socket, Events::IN);
     world.sockets.unregister(socket);
     drop((near, far));
     let (other, _far) = readable();
@@ -113,7 +120,7 @@ fn a_number_that_is_used_again_is_watched_again() {
         return;
     }
     world.sockets.begin_round();
-    world.sockets.want(socket, Events::IN);
+    world.want(socket, Events::IN);
     assert_eq!(world.found(), 1);
     assert_eq!(world.sockets.take_ready(socket, true), Events::IN);
 }
@@ -136,11 +143,30 @@ fn only_known_flows_pass_when_descriptors_are_short() {
     assert!(!world.sockets.admits(&flow(2)));
     world.sockets.set_listener(near.as_raw_fd());
     world.sockets.begin_round();
-    world.sockets.want(near.as_raw_fd(), Events::IN);
+    world.want(near.as_raw_fd(), Events::IN);
     assert_eq!(world.found(), 0, "a listener waits");
     world.sockets.bound = RawFd::MAX;
     assert!(world.sockets.admits(&flow(2)));
     world.sockets.begin_round();
-    world.sockets.want(near.as_raw_fd(), Events::IN);
+    world.want(near.as_raw_fd(), Events::IN);
     assert_eq!(world.found(), 1, "the listener accepts again");
+}
+
+#[test]
+fn what_is_ready_at_once_is_found_without_the_poller() {
+    let mut world = World::new();
+    let (near, _far) = readable();
+    let (idle, _other) = UnixStream::pair().unwrap();
+    world.sockets.begin_round();
+    let index = world.sockets.want(near.as_raw_fd(), Events::IN);
+    world.sockets.want(idle.as_raw_fd(), Events::IN);
+    let mut ready = Vec::new();
+    assert!(world.sockets.find_ready(&mut ready));
+    assert_eq!(ready.len(), 1);
+    world.sockets.begin_turn(&ready);
+    assert_eq!(world.sockets.take_ready(index, true), Events::IN);
+    world.sockets.begin_round();
+    world.sockets.want(idle.as_raw_fd(), Events::IN);
+    assert!(!world.sockets.find_ready(&mut ready));
+    assert_eq!(world.found(), 0, "the poller knows neither");
 }

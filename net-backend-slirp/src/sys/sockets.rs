@@ -8,10 +8,11 @@ use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{AddressFamily, SendFlags, SocketAddrAny, SocketAddrUnix, sockopt};
 use rustix::process::{Resource, getrlimit};
 
-use super::imp;
+use super::{Events, imp};
 
 /// Where a socket is bound or connected to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +57,18 @@ pub(crate) fn send_to(socket: RawFd, payload: &[u8], to: SocketAddr) -> io::Resu
     Ok(rustix::net::sendto(existing(socket)?, payload, flags, &to)?)
 }
 
+/// What is ready of a socket, of `wanted` and what is told unasked. Does not block.
+pub(crate) fn ready_events(socket: RawFd, wanted: Events) -> Events {
+    let Some(socket) = borrowed(socket) else {
+        return Events::empty();
+    };
+    let mut asked = [PollFd::from_borrowed_fd(socket, flags(wanted))];
+    // An interruption is as good as nothing ready: the poller tells it later.
+    let _count = poll(&mut asked, Some(&Timespec::default()));
+    let [answer] = asked;
+    happened(answer.revents())
+}
+
 /// A socket of libslirp for a list of all that is open. Whoever uses the list gets an error of the system for a socket
 /// that was closed meanwhile, as with the numbers of a directory such as `/dev/fd`.
 pub(crate) fn lent<O>(_lender: &O, socket: RawFd) -> Option<BorrowedFd<'_>> {
@@ -78,6 +91,25 @@ pub(super) fn refuse_pipe_signals(socket: RawFd) {
     if let Some(socket) = borrowed(socket) {
         imp::refuse_pipe_signals(socket);
     }
+}
+
+/// Pairs of what we and what poll(2) call the same.
+const NAMES: [(Events, PollFlags); 5] = [
+    (Events::IN, PollFlags::IN),
+    (Events::OUT, PollFlags::OUT),
+    (Events::PRIORITY, PollFlags::PRI),
+    (Events::ERROR, PollFlags::ERR),
+    (Events::HANG_UP, PollFlags::HUP),
+];
+
+fn flags(events: Events) -> PollFlags {
+    let wanted = NAMES.iter().filter(|(event, _)| events.contains(*event));
+    wanted.fold(PollFlags::empty(), |all, (_, flag)| all | *flag)
+}
+
+fn happened(flags: PollFlags) -> Events {
+    let set = NAMES.iter().filter(|(_, flag)| flags.contains(*flag));
+    set.fold(Events::empty(), |all, (event, _)| all | *event)
 }
 
 fn existing(socket: RawFd) -> io::Result<BorrowedFd<'static>> {
