@@ -3,7 +3,7 @@
 //! libslirp is C and as old as the internet; a guest can send anything. So it gets whole packets with lengths that are
 //! right, and nothing that is known to do harm in one of its versions.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Instant;
 
 use net_backend_core::offload::checksum::{self, Sum};
@@ -12,15 +12,16 @@ use net_backend_core::{DropReason, Segmentation, VirtioNetHeader};
 
 use crate::flow::Flow;
 use crate::hooks::Hooks;
-use crate::relay::Relay;
 use crate::stack::Stack;
 
 /// EtherTypes (IEEE 802).
 const IPV4: [u8; 2] = [0x08, 0x00];
 const ARP: [u8; 2] = [0x08, 0x06];
 const IPV6: [u8; 2] = [0x86, 0xdd];
-/// RFC 4443.
+/// RFC 792 and RFC 4443.
+const ICMP: u8 = 1;
 const ICMPV6: u8 = 58;
+const ECHO_REQUEST: u8 = 8;
 const ECHO_REQUEST6: u8 = 128;
 
 /// What a guest's frame may be.
@@ -32,9 +33,14 @@ pub(crate) struct Policy {
     /// Whether urgent data has to become ordinary data: earlier versions of libslirp send as much of their memory as
     /// the urgent pointer says (CVE-2026-9539).
     pub(crate) strips_urgent: bool,
-    /// The addresses that answer a ping over IPv6 where libslirp cannot pass one on: versions before 4.8 write a line to
-    /// standard error for each, with which a guest could fill a disk.
-    pub(crate) pinged: Option<[Ipv6Addr; 4]>,
+    /// Only what is forwarded gets out. libslirp sees to that, but lets an IPv6 guest out whose own address looks like a
+    /// server of a guest forward.
+    pub(crate) restrict: bool,
+    /// The addresses whose pings libslirp answers by itself.
+    pub(crate) answers_pings: Vec<IpAddr>,
+    /// Whether other pings over IPv6 may pass: versions before 4.8 write a line to standard error for each, with which a
+    /// guest could fill a disk.
+    pub(crate) passes_pings_over_ipv6: bool,
 }
 
 impl Stack {
@@ -117,9 +123,7 @@ impl Stack {
         match (headers.protocol, flow) {
             (Protocol::Tcp, Some(flow)) => self.admit_tcp(frame, headers, flow),
             (Protocol::Udp, Some(flow)) => self.admit_udp(frame, headers, flow),
-            (Protocol::Other(ICMPV6), _) => self.admit_icmpv6(frame, headers),
-            (Protocol::Other(_), _) if self.hooks().sockets.is_full() => Err(DropReason::Policy),
-            _ => Ok(Admission::Passes(None)),
+            _ => self.admit_other(frame, headers),
         }
     }
 
@@ -130,26 +134,44 @@ impl Stack {
         flow: Flow,
     ) -> Result<Admission, DropReason> {
         if !headers.flags.contains(TcpFlags::SYN) {
-            if headers.flags.intersects(TcpFlags::FIN | TcpFlags::RST) {
-                let output = &mut self.hooks().output;
-                output.sizes.note_end(&flow, headers.flags);
-            }
-            return Ok(Admission::Passes(None));
+            return self.admit_segment(headers, flow);
         }
         let opens = !headers.flags.contains(TcpFlags::ACK);
         if opens {
-            // libslirp may connect to one, which must not block.
-            self.forwards.relays.iter_mut().for_each(Relay::accept);
+            self.admit_connection(&flow)?;
         }
-        let Hooks { sockets, output } = self.instance.host_mut();
-        if opens && !sockets.admits(&flow) {
-            return Err(DropReason::Policy);
-        }
+        let output = &mut self.hooks().output;
         let takes_super_frames = output.takes_super_frames(headers);
         output
             .sizes
             .outward(frame, headers, &flow, takes_super_frames);
         Ok(Admission::Passes(opens.then_some(flow)))
+    }
+
+    /// A connection that the guest begins.
+    fn admit_connection(&mut self, flow: &Flow) -> Result<(), DropReason> {
+        let may_leave = !self.policy.restrict || flow.remote.is_ipv4();
+        if !may_leave || !self.hooks().sockets.admits(flow) {
+            return Err(DropReason::Policy);
+        }
+        let servers = &mut self.forwards.servers;
+        if servers.has(flow.remote) && !servers.begin(Instant::now()) {
+            return Err(DropReason::Policy);
+        }
+        Ok(())
+    }
+
+    /// A segment of a connection that has begun. One to a guest forward may be what completes it.
+    fn admit_segment(&mut self, headers: &Headers, flow: Flow) -> Result<Admission, DropReason> {
+        let is_served = self.forwards.servers.has(flow.remote);
+        let Hooks { sockets, output } = self.instance.host_mut();
+        if headers.flags.intersects(TcpFlags::FIN | TcpFlags::RST) {
+            output.sizes.note_end(&flow, headers.flags);
+        }
+        if is_served && !sockets.admits(&flow) {
+            return Err(DropReason::Policy);
+        }
+        Ok(Admission::Passes(is_served.then_some(flow)))
     }
 
     fn admit_udp(
@@ -170,14 +192,21 @@ impl Stack {
         }
     }
 
-    fn admit_icmpv6(&mut self, frame: &[u8], headers: &Headers) -> Result<Admission, DropReason> {
-        let is_ping = frame.get(headers.transport) == Some(&ECHO_REQUEST6);
-        let is_answered =
-            |pinged: &[Ipv6Addr; 4]| pinged.iter().any(|address| headers.destination == *address);
-        if is_ping && !self.policy.pinged.as_ref().is_none_or(is_answered) {
+    /// Neither TCP nor UDP. Of these only pings open sockets, unless libslirp answers them itself.
+    fn admit_other(&mut self, frame: &[u8], headers: &Headers) -> Result<Admission, DropReason> {
+        let kind = frame.get(headers.transport).copied();
+        let passes = match (headers.protocol, kind) {
+            _ if headers.is_fragment => true,
+            (Protocol::Other(ICMP), Some(ECHO_REQUEST)) => !self.hooks().sockets.is_full(),
+            (Protocol::Other(ICMPV6), Some(ECHO_REQUEST6)) => {
+                self.policy.passes_pings_over_ipv6 && !self.hooks().sockets.is_full()
+            }
+            _ => true,
+        };
+        if !passes && !self.policy.answers_pings.contains(&headers.destination) {
             return Err(DropReason::Policy);
         }
-        self.is_resolved = true;
+        self.is_resolved |= headers.protocol == Protocol::Other(ICMPV6);
         Ok(Admission::Passes(None))
     }
 

@@ -1,6 +1,6 @@
 use std::ffi::CString;
 use std::fmt;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -15,7 +15,7 @@ use net_backend_core::{
 };
 
 use crate::admission::Policy;
-use crate::config::{Ipv6Config, OPTIONS, SlirpConfig, Threading};
+use crate::config::{OPTIONS, SlirpConfig, Threading};
 use crate::forwarding::PortForwards;
 use crate::forwards::Forwards;
 use crate::hooks::Hooks;
@@ -105,7 +105,7 @@ impl Slirp {
             self.config
                 .guest_forwards
                 .iter()
-                .try_for_each(|rule| stack.add_guest_forward(rule))
+                .try_for_each(|rule| stack.add_guest_forward(&self.config, rule))
         })?
     }
 
@@ -275,10 +275,9 @@ fn network(config: &SlirpConfig, library: &Arc<Library>) -> Result<Network> {
         host_loopback: config.host_loopback,
         longest_ipv6: libslirp_mtu.into(),
         strips_urgent: !library.bounds_urgent_data(),
-        pinged: match &config.ipv6 {
-            Some(ipv6) if !library.passes_pings_over_ipv6() => Some(pinged(ipv6)),
-            _ => None,
-        },
+        restrict: config.restrict,
+        answers_pings: answers_pings(config),
+        passes_pings_over_ipv6: library.passes_pings_over_ipv6(),
     };
     let stack = Stack::new(instance, forwards, Arc::clone(&poller), policy);
     let name = config.to_uri().to_string();
@@ -343,13 +342,17 @@ fn instance(
 }
 
 /// The addresses of the network that libslirp answers pings to by itself.
-fn pinged(ipv6: &Ipv6Config) -> [Ipv6Addr; 4] {
+fn answers_pings(config: &SlirpConfig) -> Vec<IpAddr> {
     let link_local = |address: Ipv6Addr| {
         let [_, _, _, _, a, b, c, d] = address.segments();
         Ipv6Addr::new(0xfe80, 0, 0, 0, a, b, c, d)
     };
-    let (host, dns) = (ipv6.host, ipv6.dns);
-    [host, dns, link_local(host), link_local(dns)]
+    let ipv4 = config.ipv4.iter().flat_map(|ipv4| [ipv4.host, ipv4.dns]);
+    let ipv6 = config.ipv6.iter().flat_map(|ipv6| [ipv6.host, ipv6.dns]);
+    let ipv6 = ipv6.flat_map(|address| [address, link_local(address)]);
+    ipv4.map(IpAddr::from)
+        .chain(ipv6.map(IpAddr::from))
+        .collect()
 }
 
 /// The directory is looked at here, because libslirp answers every request with an error otherwise.

@@ -80,7 +80,7 @@ impl PortForwarding for PortForwards {
 
     fn connections(&self) -> Vec<Connection> {
         let connections = self.with(|stack| {
-            let sockets: Vec<OpenSocket> = stack.hooks().sockets.open().collect();
+            let sockets: Vec<OpenSocket> = stack.hooks().sockets.connections().collect();
             let report = stack.instance.connection_info().unwrap_or_default();
             let states = tcp_states(&report);
             let all = sockets.iter();

@@ -5,15 +5,16 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, ToSocketAddrs};
 use std::os::fd::RawFd;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use net_backend_core::{Error, Forwarding, Result};
 use rustix::net::{SocketAddrAny, SocketAddrUnix};
 
-use crate::config::SlirpConfig;
+use crate::config::{Ipv4Config, SlirpConfig};
 use crate::forward::{GuestForward, GuestForwardTarget, HostForward, HostSide, Transport};
+use crate::guest_servers::GuestServers;
 use crate::relay::Relay;
 use crate::stack::Stack;
 use crate::sys::sockets::SocketAddress;
@@ -27,6 +28,7 @@ const BACKLOG: i32 = 4096;
 pub(crate) struct Forwards {
     bound: Vec<BoundForward>,
     pub(crate) relays: Vec<Relay>,
+    pub(crate) servers: GuestServers,
 }
 
 /// A rule of the host side, and its sockets.
@@ -41,13 +43,20 @@ struct BoundPort {
     socket: Option<RawFd>,
     host: HostPort,
     guest: SocketAddr,
+    /// The file of a unix socket, to know it again.
+    file: Option<FileIdentity>,
 }
 
+/// Device and number of a file.
+type FileIdentity = (u64, u64);
+
 impl Drop for BoundPort {
-    /// libslirp leaves the file of a unix socket behind.
+    /// libslirp leaves the file of a unix socket behind. Somebody else may have put another one in its place.
     fn drop(&mut self) {
         if let HostPort::Unix(path) = &self.host {
-            let _gone_already = std::fs::remove_file(path);
+            if self.file.is_some() && identity(path) == self.file {
+                let _gone_already = std::fs::remove_file(path);
+            }
         }
     }
 }
@@ -107,15 +116,6 @@ impl Forwards {
         &self.bound
     }
 
-    /// A socket that is in use here is not one that somebody left behind.
-    fn check_unused(&self, path: &Path) -> io::Result<()> {
-        let mut ports = self.bound.iter().flat_map(|forward| &forward.ports);
-        if ports.any(|port| matches!(&port.host, HostPort::Unix(used) if used == path)) {
-            return Err(io::ErrorKind::AddrInUse.into());
-        }
-        Ok(())
-    }
-
     /// The listeners, of libslirp and of relays.
     pub(crate) fn listeners(&self) -> impl Iterator<Item = RawFd> + use<'_> {
         let ports = self.bound.iter().flat_map(|forward| &forward.ports);
@@ -168,7 +168,11 @@ impl Stack {
     /// # Errors
     ///
     /// [`Error::System`] that names the rule.
-    pub(crate) fn add_guest_forward(&mut self, rule: &GuestForward) -> Result<()> {
+    pub(crate) fn add_guest_forward(
+        &mut self,
+        config: &SlirpConfig,
+        rule: &GuestForward,
+    ) -> Result<()> {
         let added = match &rule.target {
             GuestForwardTarget::Command(command) => c_string(command.as_bytes())
                 .and_then(|command| self.instance.add_command(server(rule), &command)),
@@ -179,7 +183,13 @@ impl Stack {
                 .to_socket_addrs()
                 .and_then(|targets| self.add_relay(rule, targets.map(Into::into).collect())),
         };
-        added.map_err(|cause| refused("guestfwd", rule.to_string(), cause))
+        added.map_err(|cause| refused("guestfwd", rule.to_string(), cause))?;
+        let usual = config.ipv4.as_ref().map(Ipv4Config::default_server);
+        if let Some(address) = rule.server.or(usual) {
+            let address = SocketAddrV4::new(address, rule.port);
+            self.forwards.servers.add(address);
+        }
+        Ok(())
     }
 
     /// libslirp connects only to unix sockets, and blocks until that is done: so it gets one that is always ready.
@@ -198,7 +208,6 @@ impl Stack {
         guest: SocketAddr,
     ) -> io::Result<BoundPort> {
         if let HostPort::Unix(path) = &host {
-            self.forwards.check_unused(path)?;
             make_way(path)?;
         }
         let is_udp = protocol == Transport::Udp;
@@ -213,10 +222,15 @@ impl Stack {
         let fresh = self.hooks().sockets.take_fresh();
         let socket = fresh.filter(|socket| is_udp || sockets::is_listener(*socket));
         added?;
+        let file = match &host {
+            HostPort::Unix(path) => identity(path),
+            HostPort::Socket(_) => None,
+        };
         let mut port = BoundPort {
             socket,
             host,
             guest,
+            file,
         };
         self.equip(&mut port, is_udp)?;
         Ok(port)
@@ -286,17 +300,23 @@ fn server(rule: &GuestForward) -> SocketAddrV4 {
     SocketAddrV4::new(rule.server.unwrap_or(Ipv4Addr::UNSPECIFIED), rule.port)
 }
 
-/// Takes away a socket that somebody left behind, as QEMU does; anything else stays, and is in the way.
+/// Takes away a socket that somebody left behind; anything else stays, and is in the way.
 fn make_way(path: &PathBuf) -> io::Result<()> {
     match std::fs::symlink_metadata(path) {
-        Ok(there) if there.file_type().is_socket() => std::fs::remove_file(path),
-        Ok(_) => Err(io::Error::new(
+        Ok(there) if !there.file_type().is_socket() => Err(io::Error::new(
             io::ErrorKind::AlreadyExists,
             "there is a file of that name, which is no socket",
         )),
+        Ok(_) if sockets::is_in_use(path) => Err(io::ErrorKind::AddrInUse.into()),
+        Ok(_) => std::fs::remove_file(path),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error),
     }
+}
+
+fn identity(path: &Path) -> Option<FileIdentity> {
+    let file = std::fs::symlink_metadata(path).ok()?;
+    Some((file.dev(), file.ino()))
 }
 
 fn c_string(text: &[u8]) -> io::Result<CString> {

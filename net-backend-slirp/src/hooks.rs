@@ -38,6 +38,9 @@ impl Host for Hooks {
 
     fn ready(&mut self, index: i32) -> Events {
         let has_room = !self.output.producer.is_full();
+        if let Some(replies) = &mut self.output.replies {
+            replies.reading = Some(index);
+        }
         self.sockets.take_ready(index, has_room)
     }
 }

@@ -46,6 +46,7 @@ mod flow;
 mod forward;
 mod forwarding;
 mod forwards;
+mod guest_servers;
 mod hooks;
 mod network;
 mod output;

@@ -10,6 +10,9 @@ use crate::network::Network;
 use crate::ring::Consumer;
 use crate::sys::Ready;
 
+/// Turns of libslirp without a frame for the guest, before the VMM has to ask again.
+const TURNS: usize = 64;
+
 /// The receive half: takes frames out of the ring. Without poll thread it runs libslirp when the ring is empty.
 pub(crate) struct Receive {
     pub(crate) network: Arc<Network>,
@@ -46,12 +49,19 @@ impl Receive {
     fn drive(&mut self) -> Result<bool> {
         // What is published from here on is found without a bell.
         self.consumer.ring().readable().disarm();
-        while self.turn()? {
+        let mut turns = 0;
+        while turns < TURNS && self.turn()? {
             if self.consumer.refill() {
                 return Ok(true);
             }
+            turns += 1;
         }
         self.consumer.ring().readable().arm();
+        if turns == TURNS {
+            // There is more to do, but the VMM has other things to do too: it is called again.
+            self.consumer.ring().readable().notify();
+            return self.nothing();
+        }
         if self.consumer.refill() {
             self.consumer.ring().readable().disarm();
             return Ok(true);

@@ -25,8 +25,17 @@ pub(crate) struct Replies {
     host: Option<Ipv4Addr>,
     host6: Option<Ipv6Addr>,
     forwarded: Vec<Forwarded>,
-    /// When a peer, as the guest sees it, last sent to a port of the guest.
-    peers: HashMap<(SocketAddr, SocketAddr), Instant>,
+    /// The socket that libslirp reads from.
+    pub(crate) reading: Option<RawFd>,
+    /// What a peer, as the guest sees it, last sent to a port of the guest.
+    peers: HashMap<(SocketAddr, SocketAddr), Question>,
+}
+
+#[derive(Clone, Copy)]
+struct Question {
+    at: Instant,
+    /// Where it came in, and the answer goes out.
+    socket: RawFd,
 }
 
 struct Forwarded {
@@ -41,6 +50,7 @@ impl Replies {
             host,
             host6,
             forwarded: Vec::new(),
+            reading: None,
             peers: HashMap::new(),
         }
     }
@@ -57,40 +67,51 @@ impl Replies {
     /// It is forwarded no more.
     pub(crate) fn remove(&mut self, socket: RawFd) {
         self.forwarded.retain(|one| one.socket != socket);
+        self.peers.retain(|_, question| question.socket != socket);
     }
 
     /// A datagram for the guest passed.
     pub(crate) fn note(&mut self, headers: &Headers) {
         let guest = SocketAddr::new(headers.destination, headers.destination_port);
-        if !headers.is_fragment && self.socket(guest).is_some() {
-            let peer = SocketAddr::new(headers.source, headers.source_port);
-            self.make_room();
-            self.peers.insert((peer, guest), Instant::now());
-        }
+        let Some(socket) = self.socket(guest).filter(|_| !headers.is_fragment) else {
+            return;
+        };
+        let peer = SocketAddr::new(headers.source, headers.source_port);
+        let at = Instant::now();
+        self.make_room();
+        self.peers.insert((peer, guest), Question { at, socket });
     }
 
     /// Sends a datagram of the guest to the peer that asked for it; `false` when nobody did.
     pub(crate) fn send(&self, frame: &[u8], headers: &Headers) -> bool {
         let guest = SocketAddr::new(headers.source, headers.source_port);
         let peer = SocketAddr::new(headers.destination, headers.destination_port);
-        let asked = self.peers.get(&(peer, guest));
-        if headers.is_fragment || asked.is_none_or(|asked| asked.elapsed() > LIFETIME) {
-            return false;
-        }
-        let payload = headers.transport + UDP_HEADER..headers.end;
-        let (Some(socket), Some(payload)) = (self.socket(guest), frame.get(payload)) else {
+        let question = self.peers.get(&(peer, guest));
+        let recent = question.filter(|question| question.at.elapsed() <= LIFETIME);
+        let payload = frame.get(headers.transport + UDP_HEADER..headers.end);
+        let (Some(question), Some(payload), false) = (recent, payload, headers.is_fragment) else {
             return false;
         };
         // Lost datagrams are what UDP is about.
-        let _sent = sockets::send_to(socket, payload, self.outside(peer));
+        let _sent = sockets::send_to(question.socket, payload, self.outside(peer));
         true
     }
 
+    /// The socket by which a datagram came in: the one that libslirp reads from, if that is possible. Datagrams that
+    /// waited for the guest's address come later.
     fn socket(&self, guest: SocketAddr) -> Option<RawFd> {
         let matches = |one: &&Forwarded| {
             one.port == guest.port() && one.guest.is_none_or(|address| address == guest.ip())
         };
-        self.forwarded.iter().find(matches).map(|one| one.socket)
+        let mut sockets = self.forwarded.iter().filter(matches).map(|one| one.socket);
+        let first = sockets.next()?;
+        let is_read = |socket: &RawFd| Some(*socket) == self.reading;
+        Some(
+            std::iter::once(first)
+                .chain(sockets)
+                .find(is_read)
+                .unwrap_or(first),
+        )
     }
 
     /// The peer's real address.
@@ -107,8 +128,9 @@ impl Replies {
         if self.peers.len() < REMEMBERED {
             return;
         }
-        self.peers.retain(|_, asked| asked.elapsed() <= LIFETIME);
-        let oldest = self.peers.iter().min_by_key(|(_, asked)| **asked);
+        self.peers
+            .retain(|_, question| question.at.elapsed() <= LIFETIME);
+        let oldest = self.peers.iter().min_by_key(|(_, question)| question.at);
         if let Some(oldest) = oldest.map(|(key, _)| *key) {
             if self.peers.len() >= REMEMBERED {
                 self.peers.remove(&oldest);
@@ -149,6 +171,17 @@ mod tests {
         let port = peer.local_addr().unwrap().port();
         let mut replies = Replies::new(Some(HOST.into()), None);
         replies.add(listener.as_raw_fd(), None, 53);
+        // Another forward to the same port, which is not the one that was asked.
+        let other = UdpSocket::bind("127.0.0.1:0").unwrap();
+        replies.forwarded.insert(
+            0,
+            Forwarded {
+                socket: other.as_raw_fd(),
+                guest: None,
+                port: 53,
+            },
+        );
+        replies.reading = Some(listener.as_raw_fd());
         let answer = frame(GUEST, 53, HOST, port);
         let headers = Headers::parse(&answer).unwrap();
         assert!(!replies.send(&answer, &headers), "nobody asked");

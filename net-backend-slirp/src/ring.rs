@@ -15,6 +15,8 @@ use crate::sys::EventBell;
 const ENOUGH: usize = 1 << 20;
 /// Bytes from which on frames are lost: answers to the guest's own frames come without being asked for.
 const MOST: usize = 4 << 20;
+/// Bytes of buffers that are kept to be used again, on each side.
+const KEPT: usize = 2 << 20;
 /// What a frame costs beside its bytes, so that many small ones are bounded too.
 const OVERHEAD: usize = 256;
 
@@ -34,10 +36,23 @@ pub(crate) struct Ring {
 #[derive(Default)]
 struct State {
     frames: VecDeque<Frame>,
-    /// Buffers of frames that were received, to be used again.
+    /// Buffers of frames that were received, to be used again, and what they hold in bytes.
     spare: Vec<Vec<u8>>,
+    spare_bytes: usize,
     /// Whether there is a receiver.
     open: bool,
+}
+
+impl State {
+    /// Takes buffers back, as many as are worth it.
+    fn keep(&mut self, used: &mut Vec<Vec<u8>>) {
+        for buffer in used.drain(..) {
+            if self.spare_bytes + buffer.capacity() <= KEPT {
+                self.spare_bytes += buffer.capacity();
+                self.spare.push(buffer);
+            }
+        }
+    }
 }
 
 /// A frame for the guest.
@@ -146,6 +161,7 @@ impl Producer {
         let mut state = self.ring.state();
         if self.spare.is_empty() {
             std::mem::swap(&mut self.spare, &mut state.spare);
+            state.spare_bytes = 0;
         }
         let is_open = state.open;
         if is_open {
@@ -155,8 +171,7 @@ impl Producer {
                 .fetch_add(self.pending_cost, Ordering::Relaxed);
         }
         drop(state);
-        self.spare
-            .extend(self.pending.drain(..).map(|frame| frame.bytes));
+        self.pending.clear();
         self.pending_cost = 0;
         is_open
     }
@@ -199,7 +214,7 @@ impl Consumer {
         if self.taken.is_empty() {
             let mut state = self.ring.state();
             std::mem::swap(&mut self.taken, &mut state.frames);
-            state.spare.append(&mut self.used);
+            state.keep(&mut self.used);
         }
         !self.taken.is_empty()
     }
@@ -312,6 +327,24 @@ mod tests {
             rang,
             ENOUGH.div_ceil(cost) - (ENOUGH / 2).div_ceil(cost) + 1
         );
+    }
+
+    #[test]
+    fn buffers_are_kept_up_to_a_limit() {
+        let (mut producer, mut consumer) = ends();
+        for _ in 0..3 {
+            for _ in 0..1000 {
+                push(&mut producer, 3000);
+            }
+            assert!(producer.publish());
+            while consumer.refill() {
+                consumer.pop();
+            }
+        }
+        let kept = |buffers: &[Vec<u8>]| buffers.iter().map(Vec::capacity).sum::<usize>();
+        assert!((1..=KEPT).contains(&kept(&producer.spare)));
+        let state = consumer.ring.state();
+        assert!((1..=KEPT).contains(&kept(&state.spare)));
     }
 
     #[test]

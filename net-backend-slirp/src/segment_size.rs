@@ -18,6 +18,8 @@ const REMEMBERED: usize = 4096;
 const ENDING: Duration = Duration::from_secs(60);
 /// The MSS of a SYN without the option (RFC 9293, 3.7.1), by IP version.
 const UNSAID: [u16; 2] = [536, 1220];
+/// The smallest MSS that is respected, as Linux has it: less would make thousands of frames of a segment.
+const LEAST: u16 = 48;
 /// TCP header fields and options (RFC 9293, 3.1 and 3.2).
 const CHECKSUM: usize = 16;
 const END_OF_OPTIONS: u8 = 0;
@@ -73,7 +75,7 @@ impl SegmentSizes {
         let usual = by_version(self.usual, headers);
         let asked = option(frame, headers);
         let size = asked.map_or(by_version(UNSAID, headers), |(_, size)| size);
-        let size = size.clamp(1, usual);
+        let size = size.clamp(LEAST.min(usual), usual);
         let is_remembered = self.remember(flow, size, usual);
         if let Some((position, asked)) = asked {
             let passed_on = if takes_super_frames && is_remembered {
@@ -261,7 +263,7 @@ mod tests {
     #[test]
     fn others_get_no_more_than_the_mtu() {
         let mut sizes = SegmentSizes::new(1500, 32000);
-        for (asked, passed_on) in [(8960, 1460), (1460, 1460), (900, 900), (0, 1)] {
+        for (asked, passed_on) in [(8960, 1460), (1460, 1460), (900, 900), (0, 48)] {
             let mut frame = syn(asked, &[]);
             let headers = Headers::parse(&frame).unwrap();
             let flow = Flow::outward(&headers).unwrap();

@@ -14,6 +14,8 @@ use crate::sys::{Events, Poller, Ready, sockets as system};
 /// Descriptors that stay free for the rest of the process: libslirp ends the process when it finds none for a unix
 /// socket, and a VMM without descriptors is not well off either.
 const RESERVE: RawFd = 64;
+/// Sockets of one network, whatever the process could have: each connection takes up to 256 KiB of memory.
+const MOST: usize = 4096;
 /// Sockets that are looked at before the poller is told about them.
 const LOOKED_AT: usize = 4;
 
@@ -32,14 +34,18 @@ pub(crate) struct Sockets {
     /// room for what it has.
     turn: u64,
     deferred: u64,
+    /// How many there are.
+    open: usize,
     /// From this number on there are no new connections.
     bound: RawFd,
-    /// A socket got a number at the bound.
+    /// A socket got a number at the bound, or there are as many as may be.
     is_full: bool,
     /// What guests' frames opened sockets for.
     flows: HashMap<FlowKey, RawFd>,
     /// The frame that is with libslirp opens this, if anything.
     pub(crate) arriving: Option<Flow>,
+    /// It did.
+    has_arrived: bool,
     /// Sockets that were seen for the first time, while somebody asks for them.
     fresh: Option<Vec<RawFd>>,
 }
@@ -82,10 +88,12 @@ impl Sockets {
             unarmed: Vec::new(),
             turn: 1,
             deferred: u64::MAX,
+            open: 0,
             bound: limit - RESERVE.min(limit / 4),
             is_full: false,
             flows: HashMap::new(),
             arriving: None,
+            has_arrived: false,
             fresh: None,
         }
     }
@@ -93,16 +101,24 @@ impl Sockets {
     /// libslirp opened or accepted a socket.
     pub(crate) fn register(&mut self, descriptor: RawFd) {
         let flow = self.arriving;
+        self.has_arrived = flow.is_some();
         self.begin(descriptor, flow);
         self.flows.extend(flow.map(|flow| (flow.key(), descriptor)));
-        self.is_full |= descriptor >= self.bound;
+        self.is_full |= descriptor >= self.bound || self.open >= MOST;
+    }
+
+    /// The frame is no longer with libslirp; whether it opened a socket.
+    pub(crate) fn take_arrived(&mut self) -> bool {
+        self.arriving = None;
+        std::mem::take(&mut self.has_arrived)
     }
 
     /// libslirp closes a socket next.
     pub(crate) fn unregister(&mut self, descriptor: RawFd) {
         self.poller.remove(descriptor);
         if let Some(socket) = self.known(descriptor) {
-            *socket = Socket::default();
+            let was_open = std::mem::take(socket).is_open;
+            self.open -= usize::from(was_open);
         }
         let origin = index(descriptor).and_then(|index| self.origins.get_mut(index));
         if let Some(flow) = origin.map(std::mem::take).and_then(|origin| origin.flow) {
@@ -206,18 +222,29 @@ impl Sockets {
             let Some(socket) = self.known(descriptor) else {
                 continue;
             };
-            let wanted = if socket.round == round {
-                socket.wanted
-            } else {
-                Events::empty()
-            };
+            let mut wanted = socket.wanted;
+            if socket.round != round {
+                wanted = Events::empty();
+            }
             socket.ready = events & wanted;
             // What is ready and not wanted would be reported for ever.
             let is_told = !socket.armed.is_empty() && socket.armed != wanted;
+            let is_listener = socket.is_listener;
             if is_told && !(events - wanted).is_empty() {
                 socket.armed = wanted;
                 self.disarm(descriptor, wanted);
             }
+            if is_listener && !self.has_descriptors() {
+                self.hold(descriptor);
+            }
+        }
+    }
+
+    /// A listener has a connection for which there is no descriptor: libslirp must not try, and the listener waits.
+    fn hold(&mut self, descriptor: RawFd) {
+        self.is_full = true;
+        if let Some(socket) = self.known(descriptor) {
+            socket.ready = Events::empty();
         }
     }
 
@@ -248,7 +275,7 @@ impl Sockets {
     }
 
     /// The connections that are open.
-    pub(crate) fn open(&self) -> impl Iterator<Item = OpenSocket> + use<'_> {
+    pub(crate) fn connections(&self) -> impl Iterator<Item = OpenSocket> + use<'_> {
         let all = self.sockets.iter().zip(&self.origins).zip(0..);
         all.filter_map(|((socket, origin), descriptor)| {
             Some(OpenSocket {
@@ -261,10 +288,13 @@ impl Sockets {
 
     /// Looks whether there are descriptors again.
     fn recount(&mut self) {
-        if self.is_full {
-            let free = system::lowest_free_descriptor();
-            self.is_full = free.is_none_or(|lowest| lowest >= self.bound);
-        }
+        self.is_full = self.is_full && !self.has_descriptors();
+    }
+
+    /// Whether there may be another socket: the process has descriptors to spare, whoever has the others.
+    fn has_descriptors(&self) -> bool {
+        let free = system::lowest_free_descriptor();
+        self.open < MOST && free.is_some_and(|lowest| lowest < self.bound)
     }
 
     /// A socket with a number that was free; `false` for what is no number of a descriptor.
@@ -278,6 +308,7 @@ impl Sockets {
             self.origins.resize(index + 1, Origin::default());
         }
         if let Some(socket) = self.sockets.get_mut(index) {
+            self.open += usize::from(!socket.is_open);
             *socket = Socket {
                 is_open: true,
                 ..Socket::default()

@@ -9,6 +9,7 @@ use crate::admission::Policy;
 use crate::flow::Flow;
 use crate::forwards::Forwards;
 use crate::hooks::Hooks;
+use crate::relay::Relay;
 use crate::sys::{Instance, Poller, Ready};
 
 /// What libslirp answers when it has no timer at all.
@@ -84,8 +85,13 @@ impl Stack {
         }
         self.hooks().sockets.arriving = arriving;
         self.instance.input(frame);
-        self.hooks().sockets.arriving = None;
+        let opened = self.hooks().sockets.take_arrived();
         self.is_stale = true;
+        if arriving.is_some_and(|flow| opened && self.forwards.servers.has(flow.remote)) {
+            self.forwards.servers.complete();
+            // libslirp connects to relays, and waits while too many connections do that nobody accepted.
+            self.forwards.relays.iter_mut().for_each(Relay::accept);
+        }
     }
 
     /// One turn of libslirp, with what the poller found.

@@ -6,10 +6,14 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::net::{AddressFamily, SendFlags, SocketAddrAny, SocketAddrUnix, sockopt};
+use rustix::io::Errno;
+use rustix::net::{
+    AddressFamily, SendFlags, SocketAddrAny, SocketAddrUnix, SocketFlags, SocketType, connect,
+    socket_with, sockopt,
+};
 use rustix::process::{Resource, getrlimit};
 
 use super::{Events, imp};
@@ -55,6 +59,17 @@ pub(crate) fn set_backlog(socket: RawFd, backlog: i32) -> io::Result<()> {
 pub(crate) fn send_to(socket: RawFd, payload: &[u8], to: SocketAddr) -> io::Result<usize> {
     let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
     Ok(rustix::net::sendto(existing(socket)?, payload, flags, &to)?)
+}
+
+/// Whether somebody listens at the file of a unix socket; a connection that tells is closed at once. Does not block.
+pub(crate) fn is_in_use(path: &Path) -> bool {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let Ok(socket) = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None) else {
+        return true;
+    };
+    let address = SocketAddrUnix::new(path);
+    let connected = address.and_then(|address| connect(&socket, &address));
+    !matches!(connected, Err(Errno::CONNREFUSED))
 }
 
 /// What is ready of a socket, of `wanted` and what is told unasked. Does not block.
@@ -113,7 +128,7 @@ fn happened(flags: PollFlags) -> Events {
 }
 
 fn existing(socket: RawFd) -> io::Result<BorrowedFd<'static>> {
-    borrowed(socket).ok_or_else(|| rustix::io::Errno::BADF.into())
+    borrowed(socket).ok_or_else(|| Errno::BADF.into())
 }
 
 /// `None` for the numbers that no descriptor has.
