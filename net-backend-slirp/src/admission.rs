@@ -18,6 +18,8 @@ use crate::stack::Stack;
 const IPV4: [u8; 2] = [0x08, 0x00];
 const ARP: [u8; 2] = [0x08, 0x06];
 const IPV6: [u8; 2] = [0x86, 0xdd];
+/// Ports of libslirp's own servers, which need no socket: DHCP, TFTP, DHCPv6.
+const SERVED: [u16; 3] = [67, 69, 547];
 /// RFC 792 and RFC 4443.
 const ICMP: u8 = 1;
 const ICMPV6: u8 = 58;
@@ -165,8 +167,8 @@ impl Stack {
     fn admit_segment(&mut self, headers: &Headers, flow: Flow) -> Result<Admission, DropReason> {
         let is_served = self.forwards.servers.has(flow.remote);
         let Hooks { sockets, output } = self.instance.host_mut();
-        if headers.flags.intersects(TcpFlags::FIN | TcpFlags::RST) {
-            output.sizes.note_end(&flow, headers.flags);
+        if headers.flags.contains(TcpFlags::RST) {
+            output.sizes.forget(&flow);
         }
         if is_served && !sockets.admits(&flow) {
             return Err(DropReason::Policy);
@@ -187,9 +189,20 @@ impl Stack {
         }
         if sockets.admits(&flow) {
             Ok(Admission::Passes(Some(flow)))
+        } else if SERVED.contains(&flow.remote.port()) && self.serves(flow.remote.ip()) {
+            Ok(Admission::Passes(None))
         } else {
             Err(DropReason::Policy)
         }
+    }
+
+    /// Whether libslirp itself may answer at this address.
+    fn serves(&self, address: IpAddr) -> bool {
+        let is_for_all = match address {
+            IpAddr::V4(address) => address.is_broadcast(),
+            IpAddr::V6(address) => address.is_multicast(),
+        };
+        is_for_all || self.policy.answers_pings.contains(&address)
     }
 
     /// Neither TCP nor UDP. Of these only pings open sockets, unless libslirp answers them itself.

@@ -265,8 +265,9 @@ fn network(config: &SlirpConfig, library: &Arc<Library>) -> Result<Network> {
         Replies::new(host, config.ipv6.as_ref().map(|ipv6| ipv6.host))
     });
     let sizes = SegmentSizes::new(mtu, libslirp_mtu);
+    let epoch = Arc::default();
     let hooks = Hooks {
-        sockets: Sockets::new(Arc::clone(&poller)),
+        sockets: Sockets::new(Arc::clone(&poller), Arc::clone(&epoch)),
         output: Output::new(Producer::new(Arc::clone(&ring)), sizes, replies, mtu),
     };
     let instance = instance(config, library, libslirp_mtu, hooks)?;
@@ -281,7 +282,7 @@ fn network(config: &SlirpConfig, library: &Arc<Library>) -> Result<Network> {
     };
     let stack = Stack::new(instance, forwards, Arc::clone(&poller), policy);
     let name = config.to_uri().to_string();
-    Ok(Network::new(stack, poller, ring, alarm, name))
+    Ok(Network::new(stack, poller, epoch, ring, alarm, name))
 }
 
 fn instance(

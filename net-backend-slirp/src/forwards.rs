@@ -139,12 +139,18 @@ impl Stack {
             rule: rule.clone(),
             ports: Vec::new(),
         };
+        let is_range = rule.ports().nth(1).is_some();
         for (host, guest) in ports(config, rule) {
+            let address = host.socket_address();
             match self.bind(rule.protocol, host, guest) {
                 Ok(port) => forward.ports.push(port),
                 Err(cause) => {
                     self.unbind(&forward);
-                    return Err(refused("hostfwd", rule.to_string(), cause));
+                    let object = match address {
+                        Some(address) if is_range => format!("{rule} at {address}"),
+                        _ => rule.to_string(),
+                    };
+                    return Err(failed("hostfwd", object, cause, Remedies::of(rule)));
                 }
             }
         }
@@ -183,7 +189,7 @@ impl Stack {
                 .to_socket_addrs()
                 .and_then(|targets| self.add_relay(rule, targets.map(Into::into).collect())),
         };
-        added.map_err(|cause| refused("guestfwd", rule.to_string(), cause))?;
+        added.map_err(|cause| failed("guestfwd", rule.to_string(), cause, Remedies::GUEST))?;
         let usual = config.ipv4.as_ref().map(Ipv4Config::default_server);
         if let Some(address) = rule.server.or(usual) {
             let address = SocketAddrV4::new(address, rule.port);
@@ -232,7 +238,12 @@ impl Stack {
             guest,
             file,
         };
-        self.equip(&mut port, is_udp)?;
+        if let Err(cause) = self.equip(&mut port, is_udp) {
+            let _removed = self
+                .instance
+                .remove_host_forward(is_udp, &port.host.address());
+            return Err(cause);
+        }
         Ok(port)
     }
 
@@ -249,6 +260,8 @@ impl Stack {
         let hooks = self.hooks();
         hooks.sockets.set_listener(socket);
         if !is_udp {
+            // A connection that is gone again when it is accepted must not block libslirp.
+            sockets::set_nonblocking(socket)?;
             return sockets::set_backlog(socket, BACKLOG);
         }
         if let Some(replies) = &mut hooks.output.replies {
@@ -323,14 +336,39 @@ fn c_string(text: &[u8]) -> io::Result<CString> {
     CString::new(text).map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, "a zero byte in it"))
 }
 
-fn refused(operation: &'static str, rule: String, cause: io::Error) -> Error {
+/// What to do about errors, by what a rule needs.
+#[derive(Clone, Copy)]
+struct Remedies {
+    in_use: &'static str,
+    forbidden: &'static str,
+}
+
+impl Remedies {
+    const PORT: Self = Self {
+        in_use: "choose another port, or 0 for any that is free",
+        forbidden: "choose a port from 1024 on, or run with the right to use lower ones",
+    };
+    const PATH: Self = Self {
+        in_use: "choose another path, or end who listens there",
+        forbidden: "choose a path in a directory that is writable for this process",
+    };
+    const GUEST: Self = Self {
+        in_use: "choose another address or port for one of the rules",
+        forbidden: "let TMPDIR name a directory that is writable for this process",
+    };
+
+    fn of(rule: &HostForward) -> Self {
+        match rule.host {
+            HostSide::Ip { .. } => Self::PORT,
+            HostSide::Unix(_) => Self::PATH,
+        }
+    }
+}
+
+fn failed(operation: &'static str, object: String, cause: io::Error, remedies: Remedies) -> Error {
     let remedy = match cause.kind() {
-        io::ErrorKind::AddrInUse => {
-            Some("choose another port, 0 for any that is free, or another path")
-        }
-        io::ErrorKind::PermissionDenied => {
-            Some("ports below 1024 need CAP_NET_BIND_SERVICE, or choose a higher one")
-        }
+        io::ErrorKind::AddrInUse => Some(remedies.in_use),
+        io::ErrorKind::PermissionDenied => Some(remedies.forbidden),
         io::ErrorKind::AddrNotAvailable => {
             Some("give an address of this host, or none for all of them")
         }
@@ -339,7 +377,7 @@ fn refused(operation: &'static str, rule: String, cause: io::Error) -> Error {
     };
     Error::System {
         operation,
-        object: rule,
+        object,
         cause,
         remedy,
     }

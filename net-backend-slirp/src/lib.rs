@@ -51,6 +51,7 @@ mod hooks;
 mod network;
 mod output;
 mod receive;
+mod recent;
 mod relay;
 mod replies;
 mod ring;

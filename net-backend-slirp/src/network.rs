@@ -8,6 +8,7 @@ use net_backend_core::wake::Doorbell;
 use net_backend_core::{Error, Result};
 
 use crate::ring::Ring;
+use crate::sockets::Epoch;
 use crate::stack::Stack;
 use crate::sys::{EventBell, Poller};
 
@@ -16,6 +17,7 @@ pub(crate) struct Network {
     /// `None` once the backend was dropped.
     stack: Mutex<Option<Stack>>,
     pub(crate) poller: Arc<Poller>,
+    pub(crate) epoch: Arc<Epoch>,
     pub(crate) ring: Arc<Ring>,
     /// Ends the poll thread.
     pub(crate) alarm: EventBell,
@@ -30,6 +32,7 @@ impl Network {
     pub(crate) fn new(
         stack: Stack,
         poller: Arc<Poller>,
+        epoch: Arc<Epoch>,
         ring: Arc<Ring>,
         alarm: EventBell,
         name: String,
@@ -37,6 +40,7 @@ impl Network {
         Self {
             stack: Mutex::new(Some(stack)),
             poller,
+            epoch,
             ring,
             alarm,
             thread_is_awake: AtomicBool::new(false),

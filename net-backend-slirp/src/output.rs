@@ -116,9 +116,9 @@ impl Output {
 
     /// Perhaps the end of one.
     fn note_end(&mut self, headers: &Headers) {
-        if headers.flags.intersects(TcpFlags::FIN | TcpFlags::RST) {
+        if headers.flags.contains(TcpFlags::RST) {
             if let Some(flow) = Flow::inward(headers) {
-                self.sizes.note_end(&flow, headers.flags);
+                self.sizes.forget(&flow);
             }
         }
     }

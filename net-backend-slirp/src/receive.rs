@@ -77,6 +77,7 @@ impl Receive {
         let Some(ready) = drives else {
             return Ok(false);
         };
+        let asked = network.epoch.current();
         let is_due = match network.poller.wait(ready, Some(Duration::ZERO)) {
             Ok(is_due) => is_due,
             Err(_) => {
@@ -89,7 +90,7 @@ impl Receive {
         network.lock()?.with(|stack| {
             let has_work = is_due || !ready.is_empty();
             if has_work {
-                stack.turn(ready, is_due);
+                stack.turn(ready, asked, is_due);
             }
             let is_changed = stack.settle();
             has_work || is_changed

@@ -3,18 +3,18 @@
 //! libslirp drops every datagram of a restricted guest, answers to its own port forwardings among them. Those are sent
 //! from here, from libslirp's own socket, to whoever asked before.
 
-use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::RawFd;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use net_backend_core::offload::Headers;
 
+use crate::recent::Recent;
 use crate::sys::sockets;
 
 /// How long after its last question a peer may be answered: as long as libslirp keeps its own UDP sockets.
 const LIFETIME: Duration = Duration::from_secs(240);
-/// Peers that are remembered; the oldest makes room.
+/// Peers that are remembered.
 const REMEMBERED: usize = 4096;
 /// Length of a UDP header in bytes (RFC 768).
 const UDP_HEADER: usize = 8;
@@ -28,14 +28,8 @@ pub(crate) struct Replies {
     /// The socket that libslirp reads from.
     pub(crate) reading: Option<RawFd>,
     /// What a peer, as the guest sees it, last sent to a port of the guest.
-    peers: HashMap<(SocketAddr, SocketAddr), Question>,
-}
-
-#[derive(Clone, Copy)]
-struct Question {
-    at: Instant,
-    /// Where it came in, and the answer goes out.
-    socket: RawFd,
+    /// The value is the socket where it came in, and the answer goes out.
+    peers: Recent<(SocketAddr, SocketAddr), RawFd>,
 }
 
 struct Forwarded {
@@ -51,7 +45,7 @@ impl Replies {
             host6,
             forwarded: Vec::new(),
             reading: None,
-            peers: HashMap::new(),
+            peers: Recent::new(REMEMBERED),
         }
     }
 
@@ -67,7 +61,7 @@ impl Replies {
     /// It is forwarded no more.
     pub(crate) fn remove(&mut self, socket: RawFd) {
         self.forwarded.retain(|one| one.socket != socket);
-        self.peers.retain(|_, question| question.socket != socket);
+        self.peers.retain(|one| *one != socket);
     }
 
     /// A datagram for the guest passed.
@@ -77,9 +71,7 @@ impl Replies {
             return;
         };
         let peer = SocketAddr::new(headers.source, headers.source_port);
-        let at = Instant::now();
-        self.make_room();
-        self.peers.insert((peer, guest), Question { at, socket });
+        self.peers.insert((peer, guest), socket);
     }
 
     /// Sends a datagram of the guest to the peer that asked for it; `false` when nobody did.
@@ -87,13 +79,14 @@ impl Replies {
         let guest = SocketAddr::new(headers.source, headers.source_port);
         let peer = SocketAddr::new(headers.destination, headers.destination_port);
         let question = self.peers.get(&(peer, guest));
-        let recent = question.filter(|question| question.at.elapsed() <= LIFETIME);
+        let recent = question.filter(|(at, _)| at.elapsed() <= LIFETIME);
         let payload = frame.get(headers.transport + UDP_HEADER..headers.end);
-        let (Some(question), Some(payload), false) = (recent, payload, headers.is_fragment) else {
+        let (Some((_, socket)), Some(payload), false) = (recent, payload, headers.is_fragment)
+        else {
             return false;
         };
         // Lost datagrams are what UDP is about.
-        let _sent = sockets::send_to(question.socket, payload, self.outside(peer));
+        let _sent = sockets::send_to(*socket, payload, self.outside(peer));
         true
     }
 
@@ -122,20 +115,6 @@ impl Replies {
             address => address,
         };
         SocketAddr::new(address, peer.port())
-    }
-
-    fn make_room(&mut self) {
-        if self.peers.len() < REMEMBERED {
-            return;
-        }
-        self.peers
-            .retain(|_, question| question.at.elapsed() <= LIFETIME);
-        let oldest = self.peers.iter().min_by_key(|(_, question)| question.at);
-        if let Some(oldest) = oldest.map(|(key, _)| *key) {
-            if self.peers.len() >= REMEMBERED {
-                self.peers.remove(&oldest);
-            }
-        }
     }
 }
 
@@ -219,16 +198,5 @@ mod tests {
             replies.note(&Headers::parse(&question).unwrap());
         }
         assert!(replies.peers.is_empty());
-    }
-
-    #[test]
-    fn peers_are_bounded() {
-        let mut replies = Replies::new(None, None);
-        replies.add(0, None, 53);
-        for port in 0..=u16::try_from(REMEMBERED).unwrap() {
-            let question = frame(HOST, port, GUEST, 53);
-            replies.note(&Headers::parse(&question).unwrap());
-        }
-        assert_eq!(replies.peers.len(), REMEMBERED);
     }
 }

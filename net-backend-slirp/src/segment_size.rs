@@ -4,18 +4,14 @@
 //! SYN with a large one passed on, and libslirp's long segments as super-frames of the segment size that the guest really
 //! asked for.
 
-use std::collections::HashMap;
-use std::time::{Duration, Instant};
-
+use net_backend_core::offload::Headers;
 use net_backend_core::offload::checksum::{self, Sum};
-use net_backend_core::offload::{Headers, TcpFlags};
 
 use crate::flow::{Flow, FlowKey};
+use crate::recent::Recent;
 
-/// Connections with a segment size of their own that are remembered. Beyond them libslirp cuts the segments itself.
+/// Connections with a segment size of their own that are remembered.
 const REMEMBERED: usize = 4096;
-/// How long after its first FIN a connection is remembered, when there are so many.
-const ENDING: Duration = Duration::from_secs(60);
 /// The MSS of a SYN without the option (RFC 9293, 3.7.1), by IP version.
 const UNSAID: [u16; 2] = [536, 1220];
 /// The smallest MSS that is respected, as Linux has it: less would make thousands of frames of a segment.
@@ -31,14 +27,7 @@ pub(crate) struct SegmentSizes {
     /// The largest that fits the guest's MTU, and the largest that libslirp is told, by IP version.
     usual: [u16; 2],
     raised: [u16; 2],
-    unusual: HashMap<FlowKey, Unusual>,
-}
-
-/// A connection with a segment size of its own.
-struct Unusual {
-    size: u16,
-    /// When its first FIN passed.
-    ended: Option<Instant>,
+    unusual: Recent<FlowKey, u16>,
 }
 
 impl SegmentSizes {
@@ -48,7 +37,7 @@ impl SegmentSizes {
         Self {
             usual: sizes(mtu),
             raised: sizes(libslirp_mtu),
-            unusual: HashMap::new(),
+            unusual: Recent::new(REMEMBERED),
         }
     }
 
@@ -60,7 +49,7 @@ impl SegmentSizes {
         }
         let flow = Flow::inward(headers);
         let unusual = flow.and_then(|flow| self.unusual.get(&flow.key()));
-        unusual.map_or(usual, |unusual| unusual.size)
+        unusual.map_or(usual, |(_, size)| *size)
     }
 
     /// A SYN of the guest, on its way to libslirp: lets libslirp send long segments if the guest takes super-frames, and
@@ -76,9 +65,9 @@ impl SegmentSizes {
         let asked = option(frame, headers);
         let size = asked.map_or(by_version(UNSAID, headers), |(_, size)| size);
         let size = size.clamp(LEAST.min(usual), usual);
-        let is_remembered = self.remember(flow, size, usual);
+        self.remember(flow, size, usual);
         if let Some((position, asked)) = asked {
-            let passed_on = if takes_super_frames && is_remembered {
+            let passed_on = if takes_super_frames {
                 by_version(self.raised, headers)
             } else {
                 size
@@ -95,38 +84,19 @@ impl SegmentSizes {
         }
     }
 
-    /// A frame of a connection passed, in either direction, that may be one of its last.
-    pub(crate) fn note_end(&mut self, flow: &Flow, flags: TcpFlags) {
-        if self.unusual.is_empty() {
-            return;
-        }
-        if flags.contains(TcpFlags::RST) {
+    /// A connection was reset. Those that end otherwise are forgotten when there are many.
+    pub(crate) fn forget(&mut self, flow: &Flow) {
+        if !self.unusual.is_empty() {
             self.unusual.remove(&flow.key());
-        } else if flags.contains(TcpFlags::FIN) {
-            if let Some(unusual) = self.unusual.get_mut(&flow.key()) {
-                unusual.ended.get_or_insert_with(Instant::now);
-            }
         }
     }
 
-    /// Remembers a segment size that is not the usual one; `false` when there is no room for it.
-    fn remember(&mut self, flow: &Flow, size: u16, usual: u16) -> bool {
+    fn remember(&mut self, flow: &Flow, size: u16, usual: u16) {
         if size == usual {
-            self.unusual.remove(&flow.key());
-            return true;
+            self.forget(flow);
+        } else {
+            self.unusual.insert(flow.key(), size);
         }
-        if self.unusual.len() >= REMEMBERED {
-            self.unusual.retain(|_, unusual| {
-                let ended = unusual.ended.map(|ended| ended.elapsed());
-                ended.is_none_or(|ago| ago < ENDING)
-            });
-        }
-        if self.unusual.len() >= REMEMBERED {
-            return false;
-        }
-        let unusual = Unusual { size, ended: None };
-        self.unusual.insert(flow.key(), unusual);
-        true
     }
 }
 
@@ -255,7 +225,7 @@ mod tests {
             assert!(checksum::is_valid(&frame, &headers), "{before:?}");
             let answer = answer(&headers);
             assert_eq!(sizes.inward_size(&answer), 1200);
-            sizes.note_end(&flow, TcpFlags::RST);
+            sizes.forget(&flow);
             assert_eq!(sizes.inward_size(&answer), 1460);
         }
     }
@@ -275,20 +245,6 @@ mod tests {
         let headers = Headers::parse(&frame).unwrap();
         sizes.inward(&mut frame, &headers);
         assert_eq!(mss(&frame), 1460);
-    }
-
-    #[test]
-    fn more_connections_than_are_remembered_are_not_given_long_segments() {
-        let mut sizes = SegmentSizes::new(1500, 32000);
-        let mut frame = syn(1000, &[]);
-        let headers = Headers::parse(&frame).unwrap();
-        let mut flow = Flow::outward(&headers).unwrap();
-        for port in 0..=REMEMBERED {
-            flow.remote.set_port(u16::try_from(port).unwrap());
-            frame = syn(1000, &[]);
-            sizes.outward(&mut frame, &headers, &flow, true);
-        }
-        assert_eq!(mss(&frame), 1000);
     }
 
     #[test]

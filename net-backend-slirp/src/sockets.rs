@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::os::fd::RawFd;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use crate::flow::{Flow, FlowKey};
@@ -22,6 +23,7 @@ const LOOKED_AT: usize = 4;
 /// The sockets of one libslirp context.
 pub(crate) struct Sockets {
     poller: Arc<Poller>,
+    epoch: Arc<Epoch>,
     /// By descriptor number.
     sockets: Vec<Socket>,
     /// The same, what is seldom looked at: libslirp goes through all sockets in every turn.
@@ -59,6 +61,7 @@ struct Socket {
     ready: Events,
     is_open: bool,
     is_listener: bool,
+    born: u64,
     /// The turn in which it was ready and there was no room.
     deferred: u64,
 }
@@ -67,6 +70,24 @@ struct Socket {
 struct Origin {
     flow: Option<Flow>,
     opened: Option<Instant>,
+}
+
+/// Counts the sockets that began, so that what was known before is told from what came after.
+#[derive(Default)]
+pub(crate) struct Epoch(AtomicU64);
+
+impl Epoch {
+    /// Later than all sockets.
+    pub(crate) const NOW: u64 = u64::MAX;
+
+    /// To be asked before the poller is.
+    pub(crate) fn current(&self) -> u64 {
+        self.0.load(Ordering::Acquire)
+    }
+
+    fn begin(&self) -> u64 {
+        self.0.fetch_add(1, Ordering::AcqRel) + 1
+    }
 }
 
 /// A connection that libslirp has a socket for.
@@ -78,10 +99,11 @@ pub(crate) struct OpenSocket {
 }
 
 impl Sockets {
-    pub(crate) fn new(poller: Arc<Poller>) -> Self {
+    pub(crate) fn new(poller: Arc<Poller>, epoch: Arc<Epoch>) -> Self {
         let limit = RawFd::try_from(system::descriptor_limit()).unwrap_or(RawFd::MAX);
         Self {
             poller,
+            epoch,
             sockets: Vec::new(),
             origins: Vec::new(),
             round: 1,
@@ -102,8 +124,10 @@ impl Sockets {
     pub(crate) fn register(&mut self, descriptor: RawFd) {
         let flow = self.arriving;
         self.has_arrived = flow.is_some();
-        self.begin(descriptor, flow);
-        self.flows.extend(flow.map(|flow| (flow.key(), descriptor)));
+        // libslirp tells about sockets that it could not open, too.
+        if self.begin(descriptor, flow) {
+            self.flows.extend(flow.map(|flow| (flow.key(), descriptor)));
+        }
         self.is_full |= descriptor >= self.bound || self.open >= MOST;
     }
 
@@ -214,12 +238,14 @@ impl Sockets {
         }
     }
 
-    /// Begins a turn with what the poller found.
-    pub(crate) fn begin_turn(&mut self, ready: &[Ready]) {
+    /// Begins a turn with what the poller found, which was asked at `asked`: what it says about a number that became
+    /// another socket's meanwhile is not about that one, which might block libslirp.
+    pub(crate) fn begin_turn(&mut self, ready: &[Ready], asked: u64) {
         self.turn += 1;
         for Ready { descriptor, events } in ready.iter().copied() {
             let round = self.round;
-            let Some(socket) = self.known(descriptor) else {
+            let socket = self.known(descriptor);
+            let Some(socket) = socket.filter(|socket| socket.born <= asked) else {
                 continue;
             };
             let mut wanted = socket.wanted;
@@ -311,12 +337,16 @@ impl Sockets {
             self.open += usize::from(!socket.is_open);
             *socket = Socket {
                 is_open: true,
+                born: self.epoch.begin(),
                 ..Socket::default()
             };
         }
         if let Some(origin) = self.origins.get_mut(index) {
             let opened = Some(Instant::now());
-            *origin = Origin { flow, opened };
+            let before = std::mem::replace(origin, Origin { flow, opened });
+            if let Some(flow) = before.flow {
+                self.flows.remove(&flow.key());
+            }
         }
         if let Some(fresh) = &mut self.fresh {
             fresh.push(descriptor);

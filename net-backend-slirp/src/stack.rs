@@ -10,6 +10,7 @@ use crate::flow::Flow;
 use crate::forwards::Forwards;
 use crate::hooks::Hooks;
 use crate::relay::Relay;
+use crate::sockets::Epoch;
 use crate::sys::{Instance, Poller, Ready};
 
 /// What libslirp answers when it has no timer at all.
@@ -94,12 +95,12 @@ impl Stack {
         }
     }
 
-    /// One turn of libslirp, with what the poller found.
-    pub(crate) fn turn(&mut self, ready: &[Ready], is_due: bool) {
+    /// One turn of libslirp, with what the poller found when it was asked, and whether the deadline had passed.
+    pub(crate) fn turn(&mut self, ready: &[Ready], asked: u64, is_due: bool) {
         for relay in &mut self.forwards.relays {
             relay.turn(ready);
         }
-        self.hooks().sockets.begin_turn(ready);
+        self.hooks().sockets.begin_turn(ready, asked);
         if is_due {
             self.deadline = None;
             self.instance.run_timers(Instant::now());
@@ -134,7 +135,7 @@ impl Stack {
                 sockets.arm();
                 break;
             }
-            sockets.begin_turn(&found);
+            sockets.begin_turn(&found, Epoch::NOW);
             self.poll(false);
         }
         self.found = found;

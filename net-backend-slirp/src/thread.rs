@@ -22,11 +22,11 @@ pub(crate) fn run(network: &Network) {
 /// Returns when the network is gone.
 fn turns(network: &Network) -> Result<()> {
     let mut ready = Vec::with_capacity(USUAL);
-    let mut is_due = false;
+    let (mut asked, mut is_due) = (0, false);
     loop {
         let deadline = network.lock()?.with(|stack| {
             if is_due || !ready.is_empty() {
-                stack.turn(&ready, is_due);
+                stack.turn(&ready, asked, is_due);
             }
             stack.settle();
             // From here on others tell the poller what they change.
@@ -34,6 +34,7 @@ fn turns(network: &Network) -> Result<()> {
             stack.deadline()
         })?;
         wait_for_room(network, deadline)?;
+        asked = network.epoch.current();
         is_due = network
             .poller
             .wait(&mut ready, None)

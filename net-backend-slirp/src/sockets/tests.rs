@@ -13,7 +13,7 @@ struct World {
 impl World {
     fn new() -> Self {
         let poller = Arc::new(Poller::new().unwrap());
-        let sockets = Sockets::new(Arc::clone(&poller));
+        let sockets = Sockets::new(Arc::clone(&poller), Arc::default());
         Self { sockets, poller }
     }
 
@@ -28,7 +28,7 @@ impl World {
     fn found(&mut self) -> usize {
         let mut ready = Vec::new();
         self.poller.wait(&mut ready, Some(Duration::ZERO)).unwrap();
-        self.sockets.begin_turn(&ready);
+        self.sockets.begin_turn(&ready, Epoch::NOW);
         ready.len()
     }
 }
@@ -163,10 +163,30 @@ fn what_is_ready_at_once_is_found_without_the_poller() {
     let mut ready = Vec::new();
     assert!(world.sockets.find_ready(&mut ready));
     assert_eq!(ready.len(), 1);
-    world.sockets.begin_turn(&ready);
+    world.sockets.begin_turn(&ready, Epoch::NOW);
     assert_eq!(world.sockets.take_ready(index, true), Events::IN);
     world.sockets.begin_round();
     world.sockets.want(idle.as_raw_fd(), Events::IN);
     assert!(!world.sockets.find_ready(&mut ready));
     assert_eq!(world.found(), 0, "the poller knows neither");
+}
+
+#[test]
+fn what_was_found_before_a_socket_began_is_not_about_it() {
+    let mut world = World::new();
+    let (near, _far) = readable();
+    let socket = near.as_raw_fd();
+    let before = world.sockets.epoch.current();
+    world.sockets.register(socket);
+    world.sockets.begin_round();
+    let index = world.want(socket, Events::IN);
+    let found = [Ready {
+        descriptor: socket,
+        events: Events::IN,
+    }];
+    world.sockets.begin_turn(&found, before);
+    assert_eq!(world.sockets.take_ready(index, true), Events::empty());
+    let after = world.sockets.epoch.current();
+    world.sockets.begin_turn(&found, after);
+    assert_eq!(world.sockets.take_ready(index, true), Events::IN);
 }

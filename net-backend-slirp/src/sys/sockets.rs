@@ -9,6 +9,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, SendFlags, SocketAddrAny, SocketAddrUnix, SocketFlags, SocketType, connect,
@@ -49,6 +50,17 @@ pub(crate) fn is_listener(socket: RawFd) -> bool {
 /// If it is no socket that can listen.
 pub(crate) fn set_backlog(socket: RawFd, backlog: i32) -> io::Result<()> {
     Ok(rustix::net::listen(existing(socket)?, backlog)?)
+}
+
+/// Makes calls return that would wait. Does not block.
+///
+/// # Errors
+///
+/// If it is no open descriptor.
+pub(crate) fn set_nonblocking(socket: RawFd) -> io::Result<()> {
+    let socket = existing(socket)?;
+    let flags = fcntl_getfl(socket)?;
+    Ok(fcntl_setfl(socket, flags | OFlags::NONBLOCK)?)
 }
 
 /// Sends a datagram. Does not block, and raises no SIGPIPE.
