@@ -10,6 +10,7 @@ use net_backend_core::offload::checksum::{self, Sum};
 use net_backend_core::offload::{Checksum, Headers, Protocol, TcpFlags, segment};
 use net_backend_core::{DropReason, Segmentation, VirtioNetHeader};
 
+use crate::config::{Ipv4Config, Ipv6Config};
 use crate::flow::Flow;
 use crate::hooks::Hooks;
 use crate::stack::Stack;
@@ -38,6 +39,9 @@ pub(crate) struct Policy {
     /// Only what is forwarded gets out. libslirp sees to that, but lets an IPv6 guest out whose own address looks like a
     /// server of a guest forward.
     pub(crate) restrict: bool,
+    /// The networks that the guest's addresses are from. libslirp keeps answers to others until somebody has the address.
+    pub(crate) ipv4: Option<Ipv4Config>,
+    pub(crate) ipv6: Option<Ipv6Config>,
     /// The addresses whose pings libslirp answers by itself.
     pub(crate) answers_pings: Vec<IpAddr>,
     /// Whether other pings over IPv6 may pass: versions before 4.8 write a line to standard error for each, with which a
@@ -72,7 +76,7 @@ impl Stack {
 
     /// libslirp gets whole packets only: what it does with a fragment that nothing precedes is up to the guest.
     fn submit_fragment(&mut self, frame: &[u8], headers: &Headers) -> Result<(), DropReason> {
-        self.check_destination(headers)?;
+        self.check_addresses(headers)?;
         let mut reassembler = std::mem::take(&mut self.reassembler);
         let became = match reassembler.push(frame, headers, Instant::now()) {
             Some(whole) if is_fragment(whole) => Err(DropReason::Malformed),
@@ -117,7 +121,7 @@ impl Stack {
 
     /// Decides about a frame with known addresses.
     fn admit(&mut self, frame: &mut [u8], headers: &Headers) -> Result<Admission, DropReason> {
-        self.check_destination(headers)?;
+        self.check_addresses(headers)?;
         if self.policy.strips_urgent && headers.flags.contains(TcpFlags::URG) {
             strip_urgent(frame, headers);
         }
@@ -189,7 +193,9 @@ impl Stack {
         }
         if sockets.admits(&flow) {
             Ok(Admission::Passes(Some(flow)))
-        } else if SERVED.contains(&flow.remote.port()) && self.serves(flow.remote.ip()) {
+        } else if self.forwards.leads_to(flow.guest)
+            || SERVED.contains(&flow.remote.port()) && self.serves(flow.remote.ip())
+        {
             Ok(Admission::Passes(None))
         } else {
             Err(DropReason::Policy)
@@ -223,8 +229,17 @@ impl Stack {
         Ok(Admission::Passes(None))
     }
 
-    fn check_destination(&self, headers: &Headers) -> Result<(), DropReason> {
-        if !self.policy.host_loopback && is_host(headers.destination) {
+    fn check_addresses(&self, headers: &Headers) -> Result<(), DropReason> {
+        let is_own = match (headers.source, &self.policy.ipv4, &self.policy.ipv6) {
+            (IpAddr::V4(source), Some(ipv4), _) => ipv4.contains(source) || source.is_unspecified(),
+            (IpAddr::V6(source), _, Some(ipv6)) => {
+                let is_link_local = source.segments().first() == Some(&0xfe80);
+                ipv6.contains(source) || is_link_local || source.is_unspecified()
+            }
+            // A family that is off has nobody who would listen.
+            _ => true,
+        };
+        if !is_own || !self.policy.host_loopback && is_host(headers.destination) {
             return Err(DropReason::Policy);
         }
         Ok(())

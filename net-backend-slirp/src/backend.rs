@@ -28,7 +28,7 @@ use crate::segment_size::SegmentSizes;
 use crate::sockets::Sockets;
 use crate::stack::Stack;
 use crate::sys::{
-    EventBell, Events, Instance, Ipv4Settings, Ipv6Settings, Library, Poller, Settings, sockets,
+    EventBell, Events, Instance, Ipv4Settings, Ipv6Settings, Library, Poller, Settings,
 };
 use crate::thread;
 use crate::transmit::Transmit;
@@ -94,6 +94,19 @@ impl Slirp {
         slirp.bind()?;
         slirp.start(environment)?;
         Ok(slirp)
+    }
+
+    /// The sockets on the host, by number: those of the rules in force, and the connections of this moment. A sandbox
+    /// that closes descriptors leaves these open, besides [those](NetBackend::descriptors) that stay the same.
+    pub fn sockets(&self) -> Vec<RawFd> {
+        let numbers = self.network.lock().and_then(|mut locked| {
+            locked.with(|stack| {
+                let mut numbers: Vec<RawFd> = stack.hooks().sockets.numbers().collect();
+                numbers.extend(stack.forwards.listeners());
+                numbers
+            })
+        });
+        numbers.unwrap_or_default()
     }
 
     /// Puts the rules of the configuration into force.
@@ -194,16 +207,7 @@ impl NetBackend for Slirp {
             &self.network.alarm,
         ];
         let bells = bells.into_iter().flat_map(EventBell::descriptors);
-        let listeners = self
-            .network
-            .lock()
-            .and_then(|mut locked| locked.with(|stack| stack.forwards.listeners().collect()));
-        let listeners: Vec<RawFd> = listeners.unwrap_or_default();
-        let lent = listeners
-            .into_iter()
-            .filter_map(|listener| sockets::lent(self, listener));
-        let poller = self.network.poller.descriptors();
-        poller.chain(bells).chain(lent).collect()
+        self.network.poller.descriptors().chain(bells).collect()
     }
 
     fn port_forwarding(&self) -> Option<&dyn PortForwarding> {
@@ -277,6 +281,8 @@ fn network(config: &SlirpConfig, library: &Arc<Library>) -> Result<Network> {
         longest_ipv6: libslirp_mtu.into(),
         strips_urgent: !library.bounds_urgent_data(),
         restrict: config.restrict,
+        ipv4: config.ipv4,
+        ipv6: config.ipv6,
         answers_pings: answers_pings(config),
         passes_pings_over_ipv6: library.passes_pings_over_ipv6(),
     };

@@ -109,6 +109,8 @@ impl PortForwards {
                 };
                 Connection::new(protocol, ConnectionDirection::Outbound, flow.guest)
             }
+            // What is not connected is a ping.
+            None if remote.is_none() => return None,
             None => self.inbound(stack, &local)?,
         };
         connection.local = internet(local);

@@ -116,11 +116,19 @@ impl Forwards {
         &self.bound
     }
 
-    /// The listeners, of libslirp and of relays.
+    /// The listeners of relays.
     pub(crate) fn listeners(&self) -> impl Iterator<Item = RawFd> + use<'_> {
-        let ports = self.bound.iter().flat_map(|forward| &forward.ports);
-        let relays = self.relays.iter().map(Relay::listener);
-        ports.filter_map(|port| port.socket).chain(relays)
+        self.relays.iter().map(Relay::listener)
+    }
+
+    /// Whether datagrams are forwarded to this port of the guest.
+    pub(crate) fn leads_to(&self, guest: SocketAddr) -> bool {
+        let udp = self
+            .bound
+            .iter()
+            .filter(|forward| forward.rule.protocol == Transport::Udp);
+        let mut ports = udp.flat_map(|forward| &forward.ports);
+        ports.any(|port| port.guest.port() == guest.port())
     }
 }
 
@@ -258,7 +266,7 @@ impl Stack {
             address.set_port(bound.port());
         }
         let hooks = self.hooks();
-        hooks.sockets.set_listener(socket);
+        hooks.sockets.set_forward(socket, !is_udp);
         if !is_udp {
             // A connection that is gone again when it is accepted must not block libslirp.
             sockets::set_nonblocking(socket)?;

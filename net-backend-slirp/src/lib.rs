@@ -33,8 +33,9 @@
 //!
 //! A network has a thread, which is made by the [`Environment`](net_backend_core::Environment) and sleeps on the
 //! sockets; with [`Threading::None`] whoever waits for frames does its work. Any number of networks may be open in one
-//! process; libslirp runs for one of them at a time. The guest may open so many connections that 64 descriptors are
-//! left to the process (`RLIMIT_NOFILE`); more are refused and counted.
+//! process; libslirp runs for one of them at a time. The guest may have 4096 connections, and so many
+//! that 64 descriptors are left to the process (`RLIMIT_NOFILE`); more are refused and counted. Unless a program ignores
+//! `SIGPIPE`, as those in Rust do, each call into libslirp holds it back.
 //!
 //! Frames may be super-frames with partial checksums in both directions, as virtio-net has them (CSUM, TSO4, TSO6).
 //! Segments of guests that do not send super-frames are coalesced.

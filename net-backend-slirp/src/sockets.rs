@@ -3,12 +3,14 @@
 //! libslirp tells anew after every turn what it wants of each socket. The poller remembers, so only differences cost a
 //! system call, and only the sockets that are ready are looked at.
 
+mod epoch;
+
 use std::collections::HashMap;
 use std::os::fd::RawFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+pub(crate) use self::epoch::Epoch;
 use crate::flow::{Flow, FlowKey};
 use crate::sys::{Events, Poller, Ready, sockets as system};
 
@@ -61,6 +63,7 @@ struct Socket {
     ready: Events,
     is_open: bool,
     is_listener: bool,
+    is_forward: bool,
     born: u64,
     /// The turn in which it was ready and there was no room.
     deferred: u64,
@@ -70,24 +73,6 @@ struct Socket {
 struct Origin {
     flow: Option<Flow>,
     opened: Option<Instant>,
-}
-
-/// Counts the sockets that began, so that what was known before is told from what came after.
-#[derive(Default)]
-pub(crate) struct Epoch(AtomicU64);
-
-impl Epoch {
-    /// Later than all sockets.
-    pub(crate) const NOW: u64 = u64::MAX;
-
-    /// To be asked before the poller is.
-    pub(crate) fn current(&self) -> u64 {
-        self.0.load(Ordering::Acquire)
-    }
-
-    fn begin(&self) -> u64 {
-        self.0.fetch_add(1, Ordering::AcqRel) + 1
-    }
 }
 
 /// A connection that libslirp has a socket for.
@@ -150,10 +135,11 @@ impl Sockets {
         }
     }
 
-    /// A listener of a port forwarding, which may have to wait when descriptors are short.
-    pub(crate) fn set_listener(&mut self, descriptor: RawFd) {
+    /// The socket of a port forwarding, which is no connection; a listener may have to wait when descriptors are short.
+    pub(crate) fn set_forward(&mut self, descriptor: RawFd, is_listener: bool) {
         if let Some(socket) = self.known(descriptor) {
-            socket.is_listener = true;
+            socket.is_forward = true;
+            socket.is_listener = is_listener;
         }
     }
 
@@ -252,7 +238,7 @@ impl Sockets {
             if socket.round != round {
                 wanted = Events::empty();
             }
-            socket.ready = events & wanted;
+            socket.ready = presented(events, wanted);
             // What is ready and not wanted would be reported for ever.
             let is_told = !socket.armed.is_empty() && socket.armed != wanted;
             let is_listener = socket.is_listener;
@@ -307,9 +293,15 @@ impl Sockets {
             Some(OpenSocket {
                 descriptor,
                 flow: origin.flow,
-                opened: origin.opened.filter(|_| !socket.is_listener)?,
+                opened: origin.opened.filter(|_| !socket.is_forward)?,
             })
         })
+    }
+
+    /// All that are open.
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = RawFd> + use<'_> {
+        let all = self.sockets.iter().zip(0..);
+        all.filter_map(|(socket, descriptor)| socket.is_open.then_some(descriptor))
     }
 
     /// Looks whether there are descriptors again.
@@ -380,6 +372,16 @@ impl Sockets {
     fn known(&mut self, descriptor: RawFd) -> Option<&mut Socket> {
         self.sockets.get_mut(index(descriptor)?)
     }
+}
+
+/// What libslirp is shown of `events`. An error makes it read, for which it may have no room if it does not want to
+/// (it ends the process then); as something to write it meets the error just as well.
+fn presented(events: Events, wanted: Events) -> Events {
+    let faults = Events::ERROR | Events::HANG_UP;
+    if wanted.contains(Events::OUT) && !wanted.contains(Events::IN) && events.intersects(faults) {
+        return Events::OUT;
+    }
+    events & wanted
 }
 
 #[inline]

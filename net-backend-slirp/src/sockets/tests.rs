@@ -141,7 +141,7 @@ fn only_known_flows_pass_when_descriptors_are_short() {
     assert!(world.sockets.is_full());
     assert!(world.sockets.admits(&flow(1)));
     assert!(!world.sockets.admits(&flow(2)));
-    world.sockets.set_listener(near.as_raw_fd());
+    world.sockets.set_forward(near.as_raw_fd(), true);
     world.sockets.begin_round();
     world.want(near.as_raw_fd(), Events::IN);
     assert_eq!(world.found(), 0, "a listener waits");
@@ -189,4 +189,20 @@ fn what_was_found_before_a_socket_began_is_not_about_it() {
     let after = world.sockets.epoch.current();
     world.sockets.begin_turn(&found, after);
     assert_eq!(world.sockets.take_ready(index, true), Events::IN);
+}
+
+#[test]
+fn an_error_is_something_to_write_for_who_does_not_want_to_read() {
+    let (reading, writing) = (Events::IN | Events::ERROR, Events::OUT | Events::ERROR);
+    for faults in [
+        Events::ERROR,
+        Events::HANG_UP,
+        Events::ERROR | Events::HANG_UP,
+    ] {
+        assert_eq!(presented(faults, writing), Events::OUT);
+        assert_eq!(presented(faults | Events::IN, writing), Events::OUT);
+    }
+    assert_eq!(presented(Events::ERROR, reading), Events::ERROR);
+    assert_eq!(presented(Events::ERROR, reading | writing), Events::ERROR);
+    assert_eq!(presented(Events::all(), Events::empty()), Events::empty());
 }

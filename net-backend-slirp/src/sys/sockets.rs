@@ -96,12 +96,6 @@ pub(crate) fn ready_events(socket: RawFd, wanted: Events) -> Events {
     happened(answer.revents())
 }
 
-/// A socket of libslirp for a list of all that is open. Whoever uses the list gets an error of the system for a socket
-/// that was closed meanwhile, as with the numbers of a directory such as `/dev/fd`.
-pub(crate) fn lent<O>(_lender: &O, socket: RawFd) -> Option<BorrowedFd<'_>> {
-    borrowed(socket)
-}
-
 /// How many descriptors the process may have: the soft limit of `RLIMIT_NOFILE`.
 pub(crate) fn descriptor_limit() -> u64 {
     getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
