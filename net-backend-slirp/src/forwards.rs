@@ -2,7 +2,7 @@
 
 use std::ffi::CString;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, ToSocketAddrs};
 use std::os::fd::RawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
@@ -252,6 +252,7 @@ impl Stack {
                 .remove_host_forward(is_udp, &port.host.address());
             return Err(cause);
         }
+        self.look_for_neighbour();
         Ok(port)
     }
 
@@ -271,6 +272,9 @@ impl Stack {
             // A connection that is gone again when it is accepted must not block libslirp.
             sockets::set_nonblocking(socket)?;
             return sockets::set_backlog(socket, BACKLOG);
+        }
+        if port.guest.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED) {
+            hooks.sockets.set_waiting(socket);
         }
         if let Some(replies) = &mut hooks.output.replies {
             let address = Some(port.guest.ip()).filter(|address| !address.is_unspecified());

@@ -4,6 +4,7 @@
 //! system call, and only the sockets that are ready are looked at.
 
 mod epoch;
+mod socket;
 
 use std::collections::HashMap;
 use std::os::fd::RawFd;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 pub(crate) use self::epoch::Epoch;
+use self::socket::{Origin, Socket, presented};
 use crate::flow::{Flow, FlowKey};
 use crate::sys::{Events, Poller, Ready, sockets as system};
 
@@ -44,6 +46,8 @@ pub(crate) struct Sockets {
     bound: RawFd,
     /// A socket got a number at the bound, or there are as many as may be.
     is_full: bool,
+    /// libslirp knows an IPv6 address of the guest.
+    has_neighbour: bool,
     /// What guests' frames opened sockets for.
     flows: HashMap<FlowKey, RawFd>,
     /// The frame that is with libslirp opens this, if anything.
@@ -52,27 +56,6 @@ pub(crate) struct Sockets {
     has_arrived: bool,
     /// Sockets that were seen for the first time, while somebody asks for them.
     fresh: Option<Vec<RawFd>>,
-}
-
-#[derive(Clone, Copy, Default)]
-struct Socket {
-    round: u32,
-    wanted: Events,
-    /// What the poller was told: at least what is wanted, until it reports something else.
-    armed: Events,
-    ready: Events,
-    is_open: bool,
-    is_listener: bool,
-    is_forward: bool,
-    born: u64,
-    /// The turn in which it was ready and there was no room.
-    deferred: u64,
-}
-
-#[derive(Clone, Copy, Default)]
-struct Origin {
-    flow: Option<Flow>,
-    opened: Option<Instant>,
 }
 
 /// A connection that libslirp has a socket for.
@@ -98,6 +81,7 @@ impl Sockets {
             open: 0,
             bound: limit - RESERVE.min(limit / 4),
             is_full: false,
+            has_neighbour: false,
             flows: HashMap::new(),
             arriving: None,
             has_arrived: false,
@@ -141,6 +125,25 @@ impl Sockets {
             socket.is_forward = true;
             socket.is_listener = is_listener;
         }
+    }
+
+    /// The socket of a forward to an IPv6 guest whose address libslirp has to find out. libslirp crashes on a datagram that
+    /// comes before (4.7, 4.8): it waits in the socket.
+    pub(crate) fn set_waiting(&mut self, descriptor: RawFd) {
+        if let Some(socket) = self.known(descriptor) {
+            socket.waits_for_neighbour = true;
+            socket.round = 0;
+        }
+    }
+
+    /// Whether such a socket may be waiting.
+    pub(crate) fn waits_for_neighbour(&self) -> bool {
+        !self.has_neighbour && self.sockets.iter().any(|socket| socket.waits_for_neighbour)
+    }
+
+    /// Whether libslirp knows an IPv6 address of the guest, which it never forgets.
+    pub(crate) fn set_neighbour(&mut self, is_known: bool) {
+        self.has_neighbour |= is_known;
     }
 
     /// From now on remembers sockets that are seen for the first time.
@@ -199,11 +202,12 @@ impl Sockets {
 
     /// libslirp wants to know when one of `events` is there; returns the socket's index.
     pub(crate) fn want(&mut self, descriptor: RawFd, events: Events) -> i32 {
-        let (round, is_full) = (self.round, self.is_full);
+        let (round, is_full, has_neighbour) = (self.round, self.is_full, self.has_neighbour);
         let Some(socket) = self.known(descriptor).filter(|socket| socket.is_open) else {
             return self.want_new(descriptor, events);
         };
-        if is_full && socket.is_listener {
+        let waits = socket.waits_for_neighbour && !has_neighbour;
+        if waits || is_full && socket.is_listener {
             socket.round = 0;
             return descriptor;
         }
@@ -372,16 +376,6 @@ impl Sockets {
     fn known(&mut self, descriptor: RawFd) -> Option<&mut Socket> {
         self.sockets.get_mut(index(descriptor)?)
     }
-}
-
-/// What libslirp is shown of `events`. An error makes it read, for which it may have no room if it does not want to
-/// (it ends the process then); as something to write it meets the error just as well.
-fn presented(events: Events, wanted: Events) -> Events {
-    let faults = Events::ERROR | Events::HANG_UP;
-    if wanted.contains(Events::OUT) && !wanted.contains(Events::IN) && events.intersects(faults) {
-        return Events::OUT;
-    }
-    events & wanted
 }
 
 #[inline]

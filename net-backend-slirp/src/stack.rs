@@ -146,6 +146,7 @@ impl Stack {
     fn ask(&mut self) -> bool {
         if std::mem::take(&mut self.is_resolved) {
             self.poll(true);
+            self.look_for_neighbour();
         }
         let is_stale = std::mem::take(&mut self.is_stale);
         if is_stale {
@@ -159,6 +160,17 @@ impl Stack {
     /// When the next timer is due.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.deadline
+    }
+
+    /// Looks whether libslirp knows an IPv6 address of the guest, while a forward waits for that.
+    pub(crate) fn look_for_neighbour(&mut self) {
+        if self.hooks().sockets.waits_for_neighbour() {
+            let table = self.instance.neighbor_info().unwrap_or_default();
+            let is_known = table
+                .lines()
+                .any(|line| line.trim_start().starts_with("NDP "));
+            self.hooks().sockets.set_neighbour(is_known);
+        }
     }
 
     fn poll(&mut self, only_timers: bool) {

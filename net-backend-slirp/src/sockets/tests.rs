@@ -206,3 +206,26 @@ fn an_error_is_something_to_write_for_who_does_not_want_to_read() {
     assert_eq!(presented(Events::ERROR, reading | writing), Events::ERROR);
     assert_eq!(presented(Events::all(), Events::empty()), Events::empty());
 }
+
+#[test]
+fn a_forward_whose_guest_nobody_knows_waits() {
+    let mut world = World::new();
+    let (near, _far) = readable();
+    let socket = near.as_raw_fd();
+    world.sockets.begin_round();
+    let index = world.want(socket, Events::IN);
+    world.sockets.set_waiting(socket);
+    assert!(world.sockets.waits_for_neighbour());
+    for _ in 0..2 {
+        world.found();
+        assert_eq!(world.sockets.take_ready(index, true), Events::empty());
+        world.sockets.begin_round();
+        world.want(socket, Events::IN);
+    }
+    assert_eq!(world.found(), 0, "it does not keep the poller awake");
+    world.sockets.set_neighbour(true);
+    world.sockets.begin_round();
+    world.want(socket, Events::IN);
+    assert_eq!(world.found(), 1);
+    assert_eq!(world.sockets.take_ready(index, true), Events::IN);
+}

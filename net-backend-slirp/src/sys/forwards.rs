@@ -3,13 +3,13 @@
 
 use std::ffi::{CStr, c_int};
 use std::io;
-use std::net::{IpAddr, SocketAddr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::Path;
 
 use rustix::net::{SocketAddrAny, SocketAddrUnix};
 
 use super::callbacks::Host;
-use super::instance::{Instance, in_addr};
+use super::instance::Instance;
 use super::layout::{HOSTFWD_UDP, HOSTFWD_V6ONLY};
 use super::library::AddGuestForward;
 
@@ -192,4 +192,11 @@ fn missing(function: &str) -> io::Error {
 
 fn invalid(why: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, why)
+}
+
+/// In network byte order, as C has it.
+pub(super) fn in_addr(address: Ipv4Addr) -> libc::in_addr {
+    libc::in_addr {
+        s_addr: u32::from_ne_bytes(address.octets()),
+    }
 }

@@ -13,8 +13,9 @@ use net_backend_core::{Error, Result};
 use rustix::net::SocketAddrAny;
 
 use super::callbacks::{Context, Host, add_poll, get_events};
+use super::forwards::in_addr;
 use super::layout::{BOOTFILE_LENGTH, MTU, Slirp, SlirpConfig};
-use super::library::{Library, exclusive};
+use super::library::{Library, Report, exclusive};
 use super::timers::TimerAction;
 use super::{clock, imp};
 
@@ -220,18 +221,14 @@ impl<H: Host> Instance<H> {
 
     /// The connections as a table for people, one per line; `None` if this libslirp cannot tell.
     pub(crate) fn connection_info(&mut self) -> Option<String> {
-        let information = self.library.functions().connection_info?;
-        self.call(|functions, slirp| {
-            // SAFETY: an instance that lives.
-            let text = NonNull::new(unsafe { information(slirp) })?;
-            // SAFETY: libslirp returns a string that is ours.
-            let copy = unsafe { CStr::from_ptr(text.as_ptr()) }
-                .to_string_lossy()
-                .into_owned();
-            // SAFETY: the string is ours, comes from g_malloc, and nothing points to it any more.
-            unsafe { (functions.free)(text.as_ptr().cast()) };
-            Some(copy)
-        })?
+        let report = self.library.functions().connection_info?;
+        self.report(report)
+    }
+
+    /// The addresses of the guest that libslirp knows, as a table for people, one per line; `None` if it cannot tell.
+    pub(crate) fn neighbor_info(&mut self) -> Option<String> {
+        let report = self.library.functions().neighbor_info?;
+        self.report(report)
     }
 
     /// Whether the host panicked in a callback. Since then every call does nothing.
@@ -253,6 +250,20 @@ impl<H: Host> Instance<H> {
             true => imp::without_pipe_signal(call),
             false => call(),
         })
+    }
+
+    fn report(&mut self, report: Report) -> Option<String> {
+        self.call(|functions, slirp| {
+            // SAFETY: an instance that lives.
+            let text = NonNull::new(unsafe { report(slirp) })?;
+            // SAFETY: libslirp returns a string that is ours.
+            let copy = unsafe { CStr::from_ptr(text.as_ptr()) }
+                .to_string_lossy()
+                .into_owned();
+            // SAFETY: the string is ours, comes from g_malloc, and nothing points to it any more.
+            unsafe { (functions.free)(text.as_ptr().cast()) };
+            Some(copy)
+        })?
     }
 
     fn context(&self) -> &Context<H> {
@@ -383,11 +394,4 @@ fn refusal(settings: &Settings<'_>) -> Option<String> {
 
 fn address_of(address: Option<&SocketAddrAny>) -> *const c_void {
     address.map_or(ptr::null(), |address| address.as_ptr().cast())
-}
-
-/// In network byte order, as C has it.
-pub(super) fn in_addr(address: Ipv4Addr) -> libc::in_addr {
-    libc::in_addr {
-        s_addr: u32::from_ne_bytes(address.octets()),
-    }
 }

@@ -166,10 +166,14 @@ pub(super) struct Functions {
         Option<unsafe extern "C" fn(*mut Slirp, Address, libc::socklen_t, c_int) -> c_int>,
     pub(super) add_exec: Option<AddGuestForward>,
     pub(super) add_unix: Option<AddGuestForward>,
-    pub(super) connection_info: Option<unsafe extern "C" fn(*mut Slirp) -> *mut c_char>,
+    pub(super) connection_info: Option<Report>,
+    pub(super) neighbor_info: Option<Report>,
     /// What frees a text that libslirp returns: GLib's, if it comes with the library.
     pub(super) free: unsafe extern "C" fn(*mut c_void),
 }
+
+/// `slirp_connection_info` and `slirp_neighbor_info`.
+pub(super) type Report = unsafe extern "C" fn(*mut Slirp) -> *mut c_char;
 
 /// `slirp_add_exec` and `slirp_add_unix`.
 pub(super) type AddGuestForward =
@@ -193,6 +197,7 @@ impl Functions {
             add_exec: symbols.optional(c"slirp_add_exec"),
             add_unix: symbols.optional(c"slirp_add_unix"),
             connection_info: symbols.optional(c"slirp_connection_info"),
+            neighbor_info: symbols.optional(c"slirp_neighbor_info"),
             free: symbols.optional(c"g_free").unwrap_or(libc::free),
         })
     }
