@@ -62,6 +62,31 @@ pub(crate) fn has_name_server() -> Outcome {
     has(|machine| &machine.resolver)
 }
 
+/// How many connections may wait at a listener, whatever it asks for.
+const WAITING: &str = "/proc/sys/net/core/somaxconn";
+
+/// While it is there, few connections may wait at listeners that begin. Only for cases that run alone.
+pub(crate) struct ShortQueues {
+    before: String,
+}
+
+impl ShortQueues {
+    pub(crate) fn new(most: usize) -> Outcome<Self> {
+        has(|machine| &machine.network)?;
+        let cannot = |error| skipped(format!("{WAITING} cannot be changed: {error}"));
+        let before = std::fs::read_to_string(WAITING).map_err(cannot)?;
+        std::fs::write(WAITING, most.to_string()).map_err(cannot)?;
+        Ok(Self { before })
+    }
+}
+
+impl Drop for ShortQueues {
+    fn drop(&mut self) {
+        // It could be changed before.
+        let _kept = std::fs::write(WAITING, &self.before);
+    }
+}
+
 fn has(what: fn(&Machine) -> &Result<(), String>) -> Outcome {
     match MACHINE.get().map(what) {
         Some(Ok(())) => Ok(()),

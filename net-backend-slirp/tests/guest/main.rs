@@ -10,6 +10,8 @@ mod cases;
 #[cfg(unix)]
 mod guest;
 #[cfg(unix)]
+mod handshake;
+#[cfg(unix)]
 mod harness;
 #[cfg(unix)]
 mod job;

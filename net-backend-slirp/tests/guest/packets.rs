@@ -214,6 +214,14 @@ impl<'a> Packet<'a> {
         }
     }
 
+    /// Where it comes from and goes to, if it is TCP.
+    pub(crate) fn ports(&self) -> Option<(SocketAddr, SocketAddr)> {
+        let head = self.transport.first_chunk::<20>()?;
+        let from = SocketAddr::new(self.from, word(head, 0));
+        let to = SocketAddr::new(self.to, word(head, 2));
+        (self.protocol == TCP).then_some((from, to))
+    }
+
     /// Ends and payload, if this is UDP.
     pub(crate) fn udp(&self) -> Option<(SocketAddr, SocketAddr, &'a [u8])> {
         let (head, payload) = self.transport.split_first_chunk::<8>()?;

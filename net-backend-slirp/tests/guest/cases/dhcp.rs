@@ -98,7 +98,7 @@ fn sixteen(mode: Mode) -> Outcome {
 
 /// What a DHCP server says.
 #[derive(Debug)]
-struct Reply {
+pub(super) struct Reply {
     address: Ipv4Addr,
     /// The field for the file to boot, without its zeros.
     file: String,
@@ -146,7 +146,7 @@ fn question(mac: [u8; 6]) -> Vec<u8> {
     udp(nobody, everybody, &message)
 }
 
-fn discover(wire: &mut Wire, mac: [u8; 6]) -> Outcome<Reply> {
+pub(super) fn discover(wire: &mut Wire, mac: [u8; 6]) -> Outcome<Reply> {
     wire.send(&question(mac))?;
     wire.expect("an offer", Reply::of)
 }

@@ -42,13 +42,16 @@ pub(super) const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// Where the first rule is bound.
 pub(super) fn bound(guest: &Guest) -> Outcome<SocketAddr> {
+    let first = bounds(guest)?.first().copied();
+    first.ok_or_else(|| failed("nothing is bound"))
+}
+
+/// Where all rules are bound.
+pub(super) fn bounds(guest: &Guest) -> Outcome<Vec<SocketAddr>> {
     let forwarding = guest.phy.wire.backend.port_forwarding();
     let forwarding = forwarding.ok_or_else(|| failed("it forwards no ports"))?;
     let list = forwarding.list();
-    let first = list.first().and_then(|rule| rule.bound.first());
-    first
-        .copied()
-        .ok_or_else(|| failed(format!("nothing is bound: {list:?}")))
+    Ok(list.iter().flat_map(|rule| rule.bound.clone()).collect())
 }
 
 /// A client of the host says something to an echo in the guest; returns who the guest saw.
@@ -244,16 +247,8 @@ fn chosen_port(mode: Mode) -> Outcome {
         mode,
         "slirp:?hostfwd=tcp:127.0.0.1:0-:80&hostfwd=udp::0-:53",
     )?;
-    let forwarding = guest.phy.wire.backend.port_forwarding();
-    let list = forwarding.map(|it| it.list()).unwrap_or_default();
-    let ports: Vec<u16> = list
-        .iter()
-        .flat_map(|rule| rule.bound.iter().map(SocketAddr::port))
-        .collect();
-    ensure!(
-        ports.len() == 2 && !ports.contains(&0),
-        "{ports:?} in {list:?}"
-    );
+    let ports: Vec<u16> = bounds(&guest)?.iter().map(SocketAddr::port).collect();
+    ensure!(ports.len() == 2 && !ports.contains(&0), "{ports:?}");
     // It is really that one.
     let first = SocketAddr::new(LOCALHOST, ports.first().copied().unwrap_or(0));
     connect(first).map(drop)

@@ -3,11 +3,13 @@
 use std::fs;
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
-use net_backend_core::{Activation, Features};
+use net_backend_core::{Activation, ErrorKind, Features};
 use net_backend_core::{Environment, HeaderLength, Registry, Spawn};
 use net_backend_slirp::DRIVER;
 use tempfile::TempDir;
@@ -34,6 +36,15 @@ pub(super) const CASES: &[Case] = &[
     Case::new(
         "lifecycle/without-a-thread-to-be-had-it-does-not-open",
         no_thread,
+    ),
+    Case::new("lifecycle/a-unix-socket-in-use-stays", socket_in_use),
+    Case::new(
+        "lifecycle/a-unix-socket-left-behind-is-replaced",
+        left_behind,
+    ),
+    Case::new(
+        "lifecycle/somebody-else's-unix-socket-is-not-removed",
+        somebody_elses,
     ),
 ];
 
@@ -247,4 +258,55 @@ fn no_thread(mode: Mode) -> Outcome {
             Ok(())
         }
     }
+}
+
+/// A guest behind a unix socket, and something that shows that it is there.
+fn behind(mode: Mode, path: &Path) -> Outcome<Guest> {
+    Guest::open(mode, &format!("slirp:?hostfwd=unix:{}-:80", path.display()))
+}
+
+fn answers(guest: &mut Guest, path: &Path) -> Outcome {
+    let socket = guest.listen(80)?;
+    let client = UnixStream::connect(path)?;
+    guest.accepted(socket)?;
+    guest.remove(socket);
+    drop(client);
+    Ok(())
+}
+
+fn socket_in_use(mode: Mode) -> Outcome {
+    let directory = TempDir::new()?;
+    let path = directory.path().join("one.sock");
+    let mut first = behind(mode, &path)?;
+    let uri = mode.with(&format!("slirp:?hostfwd=unix:{}-:80", path.display()));
+    let Err(error) = crate::harness::open(&uri) else {
+        return Err(failed("two networks listen at one path"));
+    };
+    ensure!(error.kind() == ErrorKind::InUse, "{error}");
+    // The look whether somebody is there was a connection, too.
+    let _frames = first.within(Duration::from_millis(100), |_| None::<()>)?;
+    answers(&mut first, &path)?;
+    drop(first);
+    answers(&mut behind(mode, &path)?, &path)
+}
+
+fn left_behind(mode: Mode) -> Outcome {
+    let directory = TempDir::new()?;
+    let path = directory.path().join("old.sock");
+    drop(UnixListener::bind(&path)?);
+    ensure!(path.exists(), "nobody left {}", path.display());
+    answers(&mut behind(mode, &path)?, &path)
+}
+
+fn somebody_elses(mode: Mode) -> Outcome {
+    let directory = TempDir::new()?;
+    let path = directory.path().join("theirs.sock");
+    let guest = behind(mode, &path)?;
+    fs::remove_file(&path)?;
+    let theirs = UnixListener::bind(&path)?;
+    drop(guest);
+    ensure!(path.exists(), "{} was removed", path.display());
+    UnixStream::connect(&path)?;
+    drop(theirs);
+    Ok(())
 }

@@ -3,6 +3,7 @@
 use crate::harness::Case;
 use crate::machine;
 
+mod descriptors;
 mod dhcp;
 mod dns;
 mod flows;
@@ -16,6 +17,7 @@ mod neighbours;
 mod offload;
 mod policy;
 mod pressure;
+mod restrict;
 mod run_time;
 mod tcp;
 mod tftp;
@@ -32,11 +34,13 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Case> {
         hostfwd::CASES,
         guestfwd::CASES,
         run_time::CASES,
+        restrict::CASES,
         policy::CASES,
         ipv6::CASES,
         mtu::CASES,
         offload::CASES,
         flows::CASES,
+        descriptors::CASES,
         lifecycle::CASES,
         pressure::CASES,
         hostile::CASES,
@@ -47,6 +51,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Case> {
     .chain(
         flows::IN_FEW
             .iter()
+            .chain(descriptors::IN_FEW)
             .filter(|_| machine::has_few_descriptors()),
     )
 }

@@ -1,5 +1,6 @@
 //! The MTU: what the guest is told, what fits, and what does not.
 
+use std::io::Write;
 use std::net::SocketAddr;
 
 use net_backend_core::{DropReason, Sent};
@@ -7,8 +8,9 @@ use net_backend_core::{DropReason, Sent};
 use super::hostfwd::LOCALHOST;
 use super::tcp::{pass_both_ways, through_gateway};
 use crate::guest::{Guest, Setup};
+use crate::handshake::{Begun, syn};
 use crate::harness::{Case, Mode, Outcome, ensure};
-use crate::job::serve;
+use crate::job::{pattern, same, serve};
 use crate::packets::{self, ACK, GATEWAY, GUEST, Packet, SYN, Segment, arp, ping};
 use crate::wire::Wire;
 
@@ -22,6 +24,7 @@ pub(super) const CASES: &[Case] = &[
         "mtu/a-guest-with-a-smaller-one-gets-smaller-segments",
         smaller_guest,
     ),
+    Case::new("mtu/tiny-segments-are-not-made", tiny_segments),
 ];
 
 fn uri(mtu: usize) -> String {
@@ -125,5 +128,32 @@ fn smaller_guest(mode: Mode) -> Outcome {
         "{:?}",
         guest.phy.seen
     );
+    Ok(())
+}
+
+/// A guest may ask for segments of one byte, which would be thousands of frames for each window.
+fn tiny_segments(mode: Mode) -> Outcome {
+    let bytes = pattern(60, 20_000);
+    let said = bytes.clone();
+    let (server, job) = serve(LOCALHOST, move |mut stream| Ok(stream.write_all(&said)?))?;
+    let server = through_gateway(server);
+    let mut wire = Wire::open(mode, "slirp:")?;
+    wire.send(&arp(GUEST))?;
+    let guest = SocketAddr::new(GUEST.into(), 50_000);
+    wire.send(&syn(guest, server, &[2, 4, 0, 1]))?;
+    let mut connection = wire.expect("a SYN-ACK", Begun::of)?;
+    wire.send(&connection.acknowledge())?;
+    let (mut heard, mut tiny, mut count) = (Vec::new(), 0, 0);
+    while heard.len() < bytes.len() {
+        let piece = wire.expect("the next segment", |arrived| connection.take(arrived))?;
+        tiny += usize::from(piece.len() < 48);
+        count += 1;
+        heard.extend(piece);
+        wire.send(&connection.acknowledge())?;
+    }
+    job.join()?;
+    same("the download", &heard, &bytes)?;
+    // What is left at the end of what libslirp sends at a time may be short.
+    ensure!(tiny < count / 4, "{tiny} of {count} segments are tiny");
     Ok(())
 }

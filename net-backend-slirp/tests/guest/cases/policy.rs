@@ -2,16 +2,14 @@
 
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
-use std::time::Duration;
 
 use net_backend_core::DropReason;
-use smoltcp::socket::tcp;
 
 use super::hostfwd::{LOCALHOST, bound, echo_in_guest};
 use super::tcp::through_gateway;
 use crate::guest::{GATEWAY6, GUEST6, Guest};
 use crate::harness::{Case, Mode, Outcome, ensure};
-use crate::job::{Job, connect, serve, udp};
+use crate::job::{connect, serve};
 use crate::machine;
 use crate::packets::{
     self, GATEWAY, GUEST, ICMP, Packet, RST, SYN, Segment, arp, neighbour_solicitation, ping,
@@ -19,18 +17,6 @@ use crate::packets::{
 use crate::wire::Wire;
 
 pub(super) const CASES: &[Case] = &[
-    Case::new("restrict/tcp-does-not-go-out", restricted_tcp),
-    Case::new("restrict/udp-does-not-go-out", restricted_udp),
-    Case::new("restrict/pings-do-not-go-out", restricted_ping),
-    Case::new("restrict/forwarded-tcp-comes-in", restricted_forward),
-    Case::new(
-        "restrict/answers-of-forwarded-udp-go-out",
-        restricted_answers,
-    ),
-    Case::new(
-        "restrict/a-forwarded-udp-port-is-no-way-out",
-        restricted_no_way_out,
-    ),
     Case::new(
         "host-loopback/off-the-gateway-is-only-a-gateway",
         loopback_off,
@@ -60,30 +46,27 @@ pub(super) const CASES: &[Case] = &[
     Case::new("outbound-addr/each-ip-version-has-its-own", outbound_ipv6),
 ];
 
-/// How long to listen to be sure that nothing comes.
-const SILENCE: Duration = Duration::from_millis(100);
-
 /// A listener that says at once whether somebody has connected.
-fn listener(address: IpAddr) -> Outcome<TcpListener> {
+pub(super) fn listener(address: IpAddr) -> Outcome<TcpListener> {
     let listener = TcpListener::bind((address, 0))?;
     listener.set_nonblocking(true)?;
     Ok(listener)
 }
 
-fn receiver(address: IpAddr) -> Outcome<UdpSocket> {
+pub(super) fn receiver(address: IpAddr) -> Outcome<UdpSocket> {
     let socket = UdpSocket::bind((address, 0))?;
     socket.set_nonblocking(true)?;
     Ok(socket)
 }
 
-fn expect_nobody(listener: &TcpListener, what: &str) -> Outcome {
+pub(super) fn expect_nobody(listener: &TcpListener, what: &str) -> Outcome {
     let accepted = listener.accept();
     let is_silent = matches!(&accepted, Err(error) if error.kind() == ErrorKind::WouldBlock);
     ensure!(is_silent, "{what} reaches the host: {accepted:?}");
     Ok(())
 }
 
-fn expect_nothing(socket: &UdpSocket, what: &str) -> Outcome {
+pub(super) fn expect_nothing(socket: &UdpSocket, what: &str) -> Outcome {
     let received = socket.recv_from(&mut [0; 100]);
     let is_silent = matches!(&received, Err(error) if error.kind() == ErrorKind::WouldBlock);
     ensure!(is_silent, "{what} reaches the host: {received:?}");
@@ -91,108 +74,13 @@ fn expect_nothing(socket: &UdpSocket, what: &str) -> Outcome {
 }
 
 /// Waits until libslirp has done everything before: it answers a ping.
-fn settle(wire: &mut Wire) -> Outcome {
+pub(super) fn settle(wire: &mut Wire) -> Outcome {
     wire.send(&arp(GUEST))?;
     wire.send(&ping(GUEST.into(), GATEWAY.into(), 99, b"done?"))?;
     wire.expect("an answer to a ping", |arrived| {
         let packet = Packet::of(&arrived.bytes)?;
         (packet.protocol == ICMP && packet.transport.first() == Some(&0)).then_some(())
     })
-}
-
-fn restricted_tcp(mode: Mode) -> Outcome {
-    let mut addresses = vec![LOCALHOST];
-    addresses.extend(machine::outside().ok().map(IpAddr::from));
-    let mut guest = Guest::open(mode, "slirp:?restrict=on")?;
-    for address in addresses {
-        let listener = listener(address)?;
-        let target = match address == LOCALHOST {
-            true => through_gateway(listener.local_addr()?),
-            false => listener.local_addr()?,
-        };
-        let state = guest.try_connect(target)?;
-        ensure!(state == tcp::State::Closed, "to {target}: {state}");
-        expect_nobody(&listener, "a restricted guest")?;
-    }
-    Ok(())
-}
-
-fn restricted_udp(mode: Mode) -> Outcome {
-    let mut guest = Guest::open(mode, "slirp:?restrict=on")?;
-    let receiver = receiver(LOCALHOST)?;
-    let socket = guest.udp(4000)?;
-    let target = through_gateway(receiver.local_addr()?);
-    for _ in 0..3 {
-        guest.send_to(socket, target, b"let me out")?;
-        let answer = guest.within(SILENCE, |guest| guest.datagram(socket))?;
-        ensure!(answer.is_none(), "{answer:?}");
-    }
-    expect_nothing(&receiver, "a restricted guest")
-}
-
-fn restricted_ping(mode: Mode) -> Outcome {
-    let outside = machine::outside()?;
-    machine::may_ping()?;
-    let mut wire = Wire::open(mode, "slirp:?restrict=on")?;
-    settle(&mut wire)?;
-    wire.send(&ping(GUEST.into(), outside.into(), 7, b"let me out"))?;
-    let answer = wire.within(SILENCE, |arrived| {
-        let packet = Packet::of(&arrived.bytes)?;
-        (packet.from == IpAddr::from(outside)).then_some(())
-    })?;
-    ensure!(answer.is_none(), "somebody outside answers");
-    Ok(())
-}
-
-fn restricted_forward(mode: Mode) -> Outcome {
-    let mut guest = Guest::open(mode, "slirp:?restrict=on&hostfwd=tcp:127.0.0.1:0-:80")?;
-    let server = bound(&guest)?;
-    echo_in_guest(&mut guest, 80, move || connect(server)).map(drop)
-}
-
-fn restricted_answers(mode: Mode) -> Outcome {
-    let uri = "slirp:?restrict=on&hostfwd=udp:127.0.0.1:0-:53";
-    let mut guest = Guest::open(mode, uri)?;
-    let server = bound(&guest)?;
-    let socket = guest.udp(53)?;
-    let job = Job::start(move || {
-        let client = udp(LOCALHOST)?;
-        for number in 0..5_u8 {
-            client.send_to(&[number; 20], server)?;
-            let mut buffer = [0; 100];
-            let (length, from) = client.recv_from(&mut buffer)?;
-            let answer = buffer.get(..length);
-            ensure!(from == server, "{from} answers for {server}");
-            ensure!(answer == Some(&[number; 20][..]), "{answer:?}");
-        }
-        Ok(())
-    })?;
-    let mut count = 0;
-    guest.both("questions of the host", job, |guest| {
-        while let Some((from, question)) = guest.datagram(socket) {
-            let _full = guest.send_to(socket, from, &question);
-            count += 1;
-        }
-        (count == 5).then_some(())
-    })?;
-    Ok(())
-}
-
-/// The port that may answer may answer only those who asked.
-fn restricted_no_way_out(mode: Mode) -> Outcome {
-    let uri = "slirp:?restrict=on&hostfwd=udp:127.0.0.1:0-:53";
-    let mut guest = Guest::open(mode, uri)?;
-    let (asker, other) = (receiver(LOCALHOST)?, receiver(LOCALHOST)?);
-    let socket = guest.udp(53)?;
-    asker.send_to(b"who is there?", bound(&guest)?)?;
-    let (from, _) = guest.until("a question", |guest| guest.datagram(socket))?;
-    let target = through_gateway(other.local_addr()?);
-    for _ in 0..3 {
-        guest.send_to(socket, target, b"somebody who did not ask")?;
-        guest.send_to(socket, from, b"me")?;
-        let _nothing = guest.within(SILENCE, |guest| guest.datagram(socket))?;
-    }
-    expect_nothing(&other, "a restricted guest")
 }
 
 fn loopback_off(mode: Mode) -> Outcome {

@@ -1,7 +1,8 @@
 //! Forwarding changed while the guest runs, and the table of its connections.
 
 use std::io::Write;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::net::UnixListener;
 
 use net_backend_core::{
     Connection, ConnectionDirection, ConnectionProtocol, ErrorKind, PortForwarding,
@@ -23,6 +24,10 @@ pub(super) const CASES: &[Case] = &[
     Case::new("run-time/a-connection-outlives-its-rule", outlives),
     Case::new("run-time/the-backend-describes-its-rules", described),
     Case::new("run-time/connections-are-told", connections),
+    Case::new(
+        "run-time/connections-to-a-guest-forward-are-told",
+        to_forward,
+    ),
     Case::new("run-time/from-another-thread", other_thread),
 ];
 
@@ -179,8 +184,42 @@ fn connections(mode: Mode) -> Outcome {
                 .is_some_and(|rule| rule.starts_with("tcp:127.0.0.1:")),
         "{into:?} from {client:?}"
     );
+    let state = into.state.as_deref();
+    ensure!(state == Some("ESTABLISHED"), "{into:?}");
     guest.close(outward);
     guest.during(job)?;
+    Ok(())
+}
+
+fn to_forward(mode: Mode) -> Outcome {
+    let server = SocketAddr::new(Ipv4Addr::new(10, 0, 2, 100).into(), 1234);
+    let directory = TempDir::new()?;
+    let path = directory.path().join("told.sock");
+    let listener = TcpListener::bind((LOCALHOST, 0))?;
+    let unix = UnixListener::bind(&path)?;
+    for target in [
+        format!("tcp:{}", listener.local_addr()?),
+        format!("unix:{}", path.display()),
+        "cmd:cat".to_owned(),
+    ] {
+        let mut guest = Guest::open(mode, &format!("slirp:?guestfwd=tcp:{server}-{target}"))?;
+        guest.connect(server)?;
+        // The handshake is over for libslirp when its last segment has arrived.
+        let open = guest.until("a connection in the table", |guest| {
+            table(guest).ok().filter(|table| !table.is_empty())
+        })?;
+        ensure!(
+            open.len() == 1
+                && open.iter().all(|it| {
+                    it.direction == ConnectionDirection::Outbound
+                        && it.protocol == ConnectionProtocol::Tcp
+                        && it.guest.ip() == IpAddr::from(GUEST)
+                        && it.rule.is_none()
+                }),
+            "{target}: {open:?}"
+        );
+    }
+    drop(unix);
     Ok(())
 }
 
