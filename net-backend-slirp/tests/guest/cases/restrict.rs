@@ -9,7 +9,7 @@ use smoltcp::socket::tcp;
 use super::hostfwd::{LOCALHOST, bound, bounds, echo_in_guest};
 use super::policy::{expect_nobody, expect_nothing, listener, receiver, settle};
 use super::tcp::through_gateway;
-use crate::guest::{GATEWAY6, Guest};
+use crate::guest::Guest;
 use crate::handshake::syn;
 use crate::harness::{Case, Mode, Outcome, ensure};
 use crate::job::{Job, connect, udp};
@@ -140,15 +140,18 @@ fn restricted_no_way_out(mode: Mode) -> Outcome {
 
 /// libslirp takes bytes 4 to 8 of an IPv6 guest's own address for the address of a guest forward.
 fn server_in_source(mode: Mode) -> Outcome {
-    let from = Ipv6Addr::new(0xfd00, 0, 0x0a00, 0x0264, 0, 0, 0, 0xf);
+    let address = |last| Ipv6Addr::new(0xfd00, 0, 0x0a00, 0x0264, 0, 0, 0, last);
+    let (network, gateway, from) = (address(0), address(2), address(0xf));
     for restrict in ["off", "on"] {
         let listener = listener(Ipv6Addr::LOCALHOST.into())?;
         let port = listener.local_addr()?.port();
-        let uri = format!("slirp:?restrict={restrict}&guestfwd=tcp:10.0.2.100:{port}-cmd:cat");
+        let uri = format!(
+            "slirp:?restrict={restrict}&guestfwd=tcp:10.0.2.100:{port}-cmd:cat&ipv6-net={network}/64"
+        );
         let mut wire = Wire::open(mode, &uri)?;
-        wire.send(&neighbour_solicitation(from, GATEWAY6))?;
+        wire.send(&neighbour_solicitation(from, gateway))?;
         let guest = |port| SocketAddr::new(from.into(), port);
-        let targets = [GATEWAY6, Ipv6Addr::LOCALHOST];
+        let targets = [gateway, Ipv6Addr::LOCALHOST];
         for (target, number) in targets.into_iter().zip(50_000..) {
             let target = SocketAddr::new(target.into(), port);
             let sent = wire.offer(&Default::default(), &syn(guest(number), target, &[]))?;
