@@ -3,7 +3,7 @@
 //! libslirp is C and as old as the internet; a guest can send anything. So it gets whole packets with lengths that are
 //! right, and nothing that is known to do harm in one of its versions.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Instant;
 
 use net_backend_core::offload::checksum::{self, Sum};
@@ -19,8 +19,11 @@ use crate::stack::Stack;
 const IPV4: [u8; 2] = [0x08, 0x00];
 const ARP: [u8; 2] = [0x08, 0x06];
 const IPV6: [u8; 2] = [0x86, 0xdd];
-/// Ports of libslirp's own servers, which need no socket: DHCP, TFTP, DHCPv6.
-const SERVED: [u16; 3] = [67, 69, 547];
+/// libslirp's own servers (RFC 2131, 1350, 8415).
+const DHCP: u16 = 67;
+const TFTP: u16 = 69;
+const DHCPV6: u16 = 547;
+const ALL_DHCPV6_SERVERS: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 1, 2);
 /// RFC 792 and RFC 4443.
 const ICMP: u8 = 1;
 const ICMPV6: u8 = 58;
@@ -156,8 +159,9 @@ impl Stack {
 
     /// A connection that the guest begins.
     fn admit_connection(&mut self, flow: &Flow) -> Result<(), DropReason> {
-        let may_leave = !self.policy.restrict || flow.remote.is_ipv4();
-        if !may_leave || !self.hooks().sockets.admits(flow) {
+        let servers = &self.forwards.servers;
+        let is_mistaken = servers.are_mistaken(flow.guest.ip(), flow.remote.port());
+        if is_mistaken && self.policy.restrict || !self.hooks().sockets.admits(flow) {
             return Err(DropReason::Policy);
         }
         let servers = &mut self.forwards.servers;
@@ -174,7 +178,8 @@ impl Stack {
         if headers.flags.contains(TcpFlags::RST) {
             output.sizes.forget(&flow);
         }
-        if is_served && !sockets.admits(&flow) {
+        let ends = headers.flags.contains(TcpFlags::RST);
+        if is_served && !ends && !sockets.admits(&flow) {
             return Err(DropReason::Policy);
         }
         Ok(Admission::Passes(is_served.then_some(flow)))
@@ -193,22 +198,34 @@ impl Stack {
         }
         if sockets.admits(&flow) {
             Ok(Admission::Passes(Some(flow)))
-        } else if self.forwards.leads_to(flow.guest)
-            || SERVED.contains(&flow.remote.port()) && self.serves(flow.remote.ip())
-        {
+        } else if self.is_forwarded(flow.guest) || self.serves(flow.remote) {
             Ok(Admission::Passes(None))
         } else {
             Err(DropReason::Policy)
         }
     }
 
-    /// Whether libslirp itself may answer at this address.
-    fn serves(&self, address: IpAddr) -> bool {
-        let is_for_all = match address {
-            IpAddr::V4(address) => address.is_broadcast(),
-            IpAddr::V6(address) => address.is_multicast(),
+    /// Whether datagrams of this port of the guest leave by the socket of a forward.
+    fn is_forwarded(&mut self, guest: SocketAddr) -> bool {
+        let ipv4 = self.policy.ipv4.map(|ipv4| IpAddr::V4(ipv4.dhcp_start));
+        let ipv6 = self.hooks().output.guest6.map(IpAddr::V6);
+        let usual: Vec<IpAddr> = ipv4.into_iter().chain(ipv6).collect();
+        self.forwards.leads_to(guest, &usual)
+    }
+
+    /// Whether libslirp itself answers there, without a socket: DHCP, TFTP, DHCPv6.
+    fn serves(&self, server: SocketAddr) -> bool {
+        let Policy { ipv4, ipv6, .. } = &self.policy;
+        let is_host = match server.ip() {
+            IpAddr::V4(address) => ipv4.is_some_and(|ipv4| address == ipv4.host),
+            IpAddr::V6(address) => ipv6.is_some_and(|ipv6| address == ipv6.host),
         };
-        is_for_all || self.policy.answers_pings.contains(&address)
+        match (server.ip(), server.port()) {
+            (_, TFTP) => is_host,
+            (IpAddr::V4(address), DHCP) => is_host || address.is_broadcast(),
+            (IpAddr::V6(address), DHCPV6) => is_host || address == ALL_DHCPV6_SERVERS,
+            _ => false,
+        }
     }
 
     /// Neither TCP nor UDP. Of these only pings open sockets, unless libslirp answers them itself.

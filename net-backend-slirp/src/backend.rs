@@ -1,6 +1,6 @@
 use std::ffi::CString;
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr};
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -97,7 +97,8 @@ impl Slirp {
     }
 
     /// The sockets on the host, by number: those of the rules in force, and the connections of this moment. A sandbox
-    /// that closes descriptors leaves these open, besides [those](NetBackend::descriptors) that stay the same.
+    /// that closes descriptors leaves these open, besides [those](NetBackend::descriptors) that stay the same; what
+    /// `guestfwd` carries on is not among them.
     pub fn sockets(&self) -> Vec<RawFd> {
         let numbers = self.network.lock().and_then(|mut locked| {
             locked.with(|stack| {
@@ -316,21 +317,13 @@ fn instance(
             mask: ipv4.mask(),
             host: ipv4.host,
             dhcp_start: ipv4.dhcp_start,
-            dns: if config.dns {
-                ipv4.dns
-            } else {
-                Ipv4Addr::UNSPECIFIED
-            },
+            dns: ipv4.dns,
         }),
         ipv6: config.ipv6.as_ref().map(|ipv6| Ipv6Settings {
             prefix: ipv6.prefix,
             prefix_length: ipv6.prefix_length,
             host: ipv6.host,
-            dns: if config.dns {
-                ipv6.dns
-            } else {
-                Ipv6Addr::UNSPECIFIED
-            },
+            dns: ipv6.dns,
         }),
         hostname: hostname.as_deref(),
         domain_name: domain_name.as_deref(),

@@ -9,13 +9,14 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use net_backend_core::{Error, Forwarding, Result};
+use net_backend_core::{Forwarding, Result};
 use rustix::net::{SocketAddrAny, SocketAddrUnix};
 
 use crate::config::{Ipv4Config, SlirpConfig};
 use crate::forward::{GuestForward, GuestForwardTarget, HostForward, HostSide, Transport};
 use crate::guest_servers::GuestServers;
 use crate::relay::Relay;
+use crate::remedies::{Remedies, failed};
 use crate::stack::Stack;
 use crate::sys::sockets::SocketAddress;
 use crate::sys::{HostAddress, sockets};
@@ -121,14 +122,20 @@ impl Forwards {
         self.relays.iter().map(Relay::listener)
     }
 
-    /// Whether datagrams are forwarded to this port of the guest.
-    pub(crate) fn leads_to(&self, guest: SocketAddr) -> bool {
+    /// Whether datagrams are forwarded to this port of the guest, whose usual addresses are `usual`.
+    pub(crate) fn leads_to(&self, guest: SocketAddr, usual: &[IpAddr]) -> bool {
         let udp = self
             .bound
             .iter()
             .filter(|forward| forward.rule.protocol == Transport::Udp);
         let mut ports = udp.flat_map(|forward| &forward.ports);
-        ports.any(|port| port.guest.port() == guest.port())
+        ports.any(|port| {
+            let address = port.guest.ip();
+            let is_usual = address.is_unspecified()
+                && address.is_ipv4() == guest.is_ipv4()
+                && usual.contains(&guest.ip());
+            port.guest.port() == guest.port() && (is_usual || address == guest.ip())
+        })
     }
 }
 
@@ -332,7 +339,7 @@ fn make_way(path: &PathBuf) -> io::Result<()> {
             io::ErrorKind::AlreadyExists,
             "there is a file of that name, which is no socket",
         )),
-        Ok(_) if sockets::is_in_use(path) => Err(io::ErrorKind::AddrInUse.into()),
+        Ok(_) if sockets::is_in_use(path)? => Err(io::ErrorKind::AddrInUse.into()),
         Ok(_) => std::fs::remove_file(path),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error),
@@ -346,51 +353,4 @@ fn identity(path: &Path) -> Option<FileIdentity> {
 
 fn c_string(text: &[u8]) -> io::Result<CString> {
     CString::new(text).map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, "a zero byte in it"))
-}
-
-/// What to do about errors, by what a rule needs.
-#[derive(Clone, Copy)]
-struct Remedies {
-    in_use: &'static str,
-    forbidden: &'static str,
-}
-
-impl Remedies {
-    const PORT: Self = Self {
-        in_use: "choose another port, or 0 for any that is free",
-        forbidden: "choose a port from 1024 on, or run with the right to use lower ones",
-    };
-    const PATH: Self = Self {
-        in_use: "choose another path, or end who listens there",
-        forbidden: "choose a path in a directory that is writable for this process",
-    };
-    const GUEST: Self = Self {
-        in_use: "choose another address or port for one of the rules",
-        forbidden: "let TMPDIR name a directory that is writable for this process",
-    };
-
-    fn of(rule: &HostForward) -> Self {
-        match rule.host {
-            HostSide::Ip { .. } => Self::PORT,
-            HostSide::Unix(_) => Self::PATH,
-        }
-    }
-}
-
-fn failed(operation: &'static str, object: String, cause: io::Error, remedies: Remedies) -> Error {
-    let remedy = match cause.kind() {
-        io::ErrorKind::AddrInUse => Some(remedies.in_use),
-        io::ErrorKind::PermissionDenied => Some(remedies.forbidden),
-        io::ErrorKind::AddrNotAvailable => {
-            Some("give an address of this host, or none for all of them")
-        }
-        io::ErrorKind::AlreadyExists => Some("remove it, or choose another path"),
-        _ => None,
-    };
-    Error::System {
-        operation,
-        object,
-        cause,
-        remedy,
-    }
 }

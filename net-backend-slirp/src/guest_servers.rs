@@ -4,7 +4,7 @@
 //! has no descriptor that would bound their number.
 
 use std::collections::VecDeque;
-use std::net::{SocketAddr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::time::{Duration, Instant};
 
 /// How long libslirp remembers a connection that is not completed.
@@ -31,6 +31,17 @@ impl GuestServers {
             SocketAddr::V4(address) => self.addresses.contains(&address),
             SocketAddr::V6(_) => false,
         }
+    }
+
+    /// Whether libslirp would take a connection for one to a server, although it is over IPv6: it looks for the server's
+    /// address in the middle of the guest's (4.7, 4.8).
+    pub(crate) fn are_mistaken(&self, source: IpAddr, port: u16) -> bool {
+        let IpAddr::V6(source) = source else {
+            return false;
+        };
+        let [_, _, _, _, a, b, c, d, ..] = source.octets();
+        let address = SocketAddrV4::new(Ipv4Addr::new(a, b, c, d), port);
+        self.addresses.contains(&address)
     }
 
     /// A connection begins; `false` when there are too many that are not complete.

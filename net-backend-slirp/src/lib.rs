@@ -54,6 +54,7 @@ mod output;
 mod receive;
 mod recent;
 mod relay;
+mod remedies;
 mod replies;
 mod ring;
 mod segment_size;

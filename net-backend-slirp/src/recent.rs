@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::time::Instant;
 
-/// A map with a limit: when it is full, the half that was put in first goes.
+/// A map with a limit: when it is full, the half that is least recent goes.
 pub(crate) struct Recent<K, V> {
     entries: HashMap<K, (Instant, V)>,
     most: usize,
@@ -26,6 +26,13 @@ impl<K: Hash + Eq, V> Recent<K, V> {
     /// The value, and when it was put in.
     pub(crate) fn get(&self, key: &K) -> Option<&(Instant, V)> {
         self.entries.get(key)
+    }
+
+    /// The value, which is as recent as if it were put in again.
+    pub(crate) fn renew(&mut self, key: &K) -> Option<&V> {
+        let (time, value) = self.entries.get_mut(key)?;
+        *time = Instant::now();
+        Some(value)
     }
 
     pub(crate) fn insert(&mut self, key: K, value: V) {

@@ -42,14 +42,14 @@ impl SegmentSizes {
     }
 
     /// The segment size of the connection that a frame for the guest belongs to, in bytes of payload.
-    pub(crate) fn inward_size(&self, headers: &Headers) -> u16 {
+    pub(crate) fn inward_size(&mut self, headers: &Headers) -> u16 {
         let usual = by_version(self.usual, headers);
         if self.unusual.is_empty() {
             return usual;
         }
         let flow = Flow::inward(headers);
-        let unusual = flow.and_then(|flow| self.unusual.get(&flow.key()));
-        unusual.map_or(usual, |(_, size)| *size)
+        let unusual = flow.and_then(|flow| self.unusual.renew(&flow.key()));
+        unusual.copied().unwrap_or(usual)
     }
 
     /// A SYN of the guest, on its way to libslirp: lets libslirp send long segments if the guest takes super-frames, and

@@ -21,6 +21,8 @@ use crate::sys::{Events, Poller, Ready, sockets as system};
 const RESERVE: RawFd = 64;
 /// Sockets of one network, whatever the process could have: each connection takes up to 256 KiB of memory.
 const MOST: usize = 4096;
+/// Descriptors that libslirp needs for a connection, at most: a command has a pair and a listener for a moment.
+const NEEDED: usize = 4;
 /// Sockets that are looked at before the poller is told about them.
 const LOOKED_AT: usize = 4;
 
@@ -178,14 +180,15 @@ impl Sockets {
     /// Looks whether something is ready of what the poller would have to be told; puts that into `ready`.
     pub(crate) fn find_ready(&mut self, ready: &mut Vec<Ready>) -> bool {
         ready.clear();
-        if self.unarmed.len() > LOOKED_AT {
+        // Those that had to wait for room are alone in the next turn, which is none for these.
+        if self.unarmed.len() > LOOKED_AT || self.deferred == self.turn {
             return false;
         }
         for descriptor in &self.unarmed {
             let socket = index(*descriptor).and_then(|index| self.sockets.get(index));
             let wanted = socket.map_or(Events::empty(), |socket| socket.wanted);
             let events = system::ready_events(*descriptor, wanted);
-            if !events.is_empty() {
+            if !presented(events, wanted).is_empty() {
                 ready.push(Ready {
                     descriptor: *descriptor,
                     events,
@@ -232,6 +235,7 @@ impl Sockets {
     /// another socket's meanwhile is not about that one, which might block libslirp.
     pub(crate) fn begin_turn(&mut self, ready: &[Ready], asked: u64) {
         self.turn += 1;
+        let mut accepts = false;
         for Ready { descriptor, events } in ready.iter().copied() {
             let round = self.round;
             let socket = self.known(descriptor);
@@ -245,21 +249,26 @@ impl Sockets {
             socket.ready = presented(events, wanted);
             // What is ready and not wanted would be reported for ever.
             let is_told = !socket.armed.is_empty() && socket.armed != wanted;
-            let is_listener = socket.is_listener;
+            let may_accept = socket.is_listener && !socket.ready.is_empty();
             if is_told && !(events - wanted).is_empty() {
                 socket.armed = wanted;
                 self.disarm(descriptor, wanted);
             }
-            if is_listener && !self.has_descriptors() {
-                self.hold(descriptor);
+            if may_accept {
+                self.hold_back(descriptor, accepts);
+                accepts = true;
             }
         }
     }
 
-    /// A listener has a connection for which there is no descriptor: libslirp must not try, and the listener waits.
-    fn hold(&mut self, descriptor: RawFd) {
-        self.is_full = true;
-        if let Some(socket) = self.known(descriptor) {
+    /// A listener has a connection. Without descriptors libslirp must not try to accept it; and they are looked for once,
+    /// so that the other listeners have to wait for the next turn.
+    fn hold_back(&mut self, descriptor: RawFd, another_accepts: bool) {
+        if !another_accepts {
+            self.is_full = !self.has_descriptors();
+        }
+        let waits = another_accepts || self.is_full;
+        if let Some(socket) = self.known(descriptor).filter(|_| waits) {
             socket.ready = Events::empty();
         }
     }
@@ -315,8 +324,7 @@ impl Sockets {
 
     /// Whether there may be another socket: the process has descriptors to spare, whoever has the others.
     fn has_descriptors(&self) -> bool {
-        let free = system::lowest_free_descriptor();
-        self.open < MOST && free.is_some_and(|lowest| lowest < self.bound)
+        self.open < MOST && system::has_free_descriptors(NEEDED, self.bound)
     }
 
     /// A socket with a number that was free; `false` for what is no number of a descriptor.
@@ -340,8 +348,10 @@ impl Sockets {
         if let Some(origin) = self.origins.get_mut(index) {
             let opened = Some(Instant::now());
             let before = std::mem::replace(origin, Origin { flow, opened });
-            if let Some(flow) = before.flow {
-                self.flows.remove(&flow.key());
+            if let Some(key) = before.flow.map(|flow| flow.key()) {
+                if self.flows.get(&key) == Some(&descriptor) {
+                    self.flows.remove(&key);
+                }
             }
         }
         if let Some(fresh) = &mut self.fresh {

@@ -74,14 +74,18 @@ pub(crate) fn send_to(socket: RawFd, payload: &[u8], to: SocketAddr) -> io::Resu
 }
 
 /// Whether somebody listens at the file of a unix socket; a connection that tells is closed at once. Does not block.
-pub(crate) fn is_in_use(path: &Path) -> bool {
+///
+/// # Errors
+///
+/// What socket(2) and connect(2) say, but for what answers the question.
+pub(crate) fn is_in_use(path: &Path) -> io::Result<bool> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    let Ok(socket) = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None) else {
-        return true;
-    };
-    let address = SocketAddrUnix::new(path);
-    let connected = address.and_then(|address| connect(&socket, &address));
-    !matches!(connected, Err(Errno::CONNREFUSED))
+    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    match connect(&socket, &SocketAddrUnix::new(path)?) {
+        Ok(()) | Err(Errno::AGAIN | Errno::INPROGRESS) => Ok(true),
+        Err(Errno::CONNREFUSED) => Ok(false),
+        Err(errno) => Err(errno.into()),
+    }
 }
 
 /// What is ready of a socket, of `wanted` and what is told unasked. Does not block.
@@ -101,10 +105,16 @@ pub(crate) fn descriptor_limit() -> u64 {
     getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }
 
-/// The number that the next descriptor gets; `None` if there can be no more. Found by opening one.
-pub(crate) fn lowest_free_descriptor() -> Option<RawFd> {
-    let descriptor = imp::any_descriptor().ok()?;
-    Some(descriptor.as_raw_fd())
+/// Whether the next `count` descriptors will have numbers below `bound`. Found by opening as many.
+pub(crate) fn has_free_descriptors(count: usize, bound: RawFd) -> bool {
+    let mut held = Vec::with_capacity(count);
+    while held.len() < count {
+        match imp::any_descriptor() {
+            Ok(descriptor) if descriptor.as_raw_fd() < bound => held.push(descriptor),
+            _ => return false,
+        }
+    }
+    true
 }
 
 /// Makes a write to a connection that the peer closed an error and not a signal, where a socket can be told.
