@@ -4,6 +4,7 @@
 //! right, and nothing that is known to do harm in one of its versions.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::time::Instant;
 
 use net_backend_core::offload::checksum::{self, Sum};
@@ -29,6 +30,10 @@ const ICMP: u8 = 1;
 const ICMPV6: u8 = 58;
 const ECHO_REQUEST: u8 = 8;
 const ECHO_REQUEST6: u8 = 128;
+/// Router solicitation to neighbour advertisement.
+const NEIGHBOUR_DISCOVERY: RangeInclusive<u8> = 133..=136;
+/// The sender's IPv4 address in an ARP frame (RFC 826).
+const ARP_SENDER: usize = 28;
 
 /// What a guest's frame may be.
 pub(crate) struct Policy {
@@ -124,6 +129,9 @@ impl Stack {
 
     /// Decides about a frame with known addresses.
     fn admit(&mut self, frame: &mut [u8], headers: &Headers) -> Result<Admission, DropReason> {
+        if is_neighbour_discovery(frame, headers) {
+            self.neighbours.learn(headers.source);
+        }
         self.check_addresses(headers)?;
         if self.policy.strips_urgent && headers.flags.contains(TcpFlags::URG) {
             strip_urgent(frame, headers);
@@ -242,11 +250,13 @@ impl Stack {
         if !passes && !self.policy.answers_pings.contains(&headers.destination) {
             return Err(DropReason::Policy);
         }
-        self.is_resolved |= headers.protocol == Protocol::Other(ICMPV6);
+        if headers.protocol == Protocol::Other(ICMPV6) {
+            self.is_resolved = true;
+        }
         Ok(Admission::Passes(None))
     }
 
-    fn check_addresses(&self, headers: &Headers) -> Result<(), DropReason> {
+    fn check_addresses(&mut self, headers: &Headers) -> Result<(), DropReason> {
         let is_own = match (headers.source, &self.policy.ipv4, &self.policy.ipv6) {
             (IpAddr::V4(source), Some(ipv4), _) => ipv4.contains(source) || source.is_unspecified(),
             (IpAddr::V6(source), _, Some(ipv6)) => {
@@ -256,10 +266,12 @@ impl Stack {
             // A family that is off has nobody who would listen.
             _ => true,
         };
-        if !is_own || !self.policy.host_loopback && is_host(headers.destination) {
-            return Err(DropReason::Policy);
+        let is_loopback = !self.policy.host_loopback && is_host(headers.destination);
+        if is_own && !is_loopback && self.neighbours.may_send(headers.source, Instant::now) {
+            Ok(())
+        } else {
+            Err(DropReason::Policy)
         }
-        Ok(())
     }
 
     /// Decides about a frame that is not IP, or not well-formed: that never gets past the filter for addresses.
@@ -268,6 +280,10 @@ impl Stack {
             Some(IPV4 | IPV6) | None => Err(DropReason::Malformed),
             Some(ARP) => {
                 self.is_resolved = true;
+                let sender = frame.get(ARP_SENDER..).and_then(<[u8]>::first_chunk::<4>);
+                if let Some(sender) = sender {
+                    self.neighbours.learn(IpAddr::from(*sender));
+                }
                 Ok(Admission::Passes(None))
             }
             // Nobody in this network speaks anything else.
@@ -301,6 +317,13 @@ fn strip_urgent(frame: &mut [u8], headers: &Headers) {
     let sum = u16::from_be_bytes([*sum_high, *sum_low]);
     let sum = checksum::update(sum, before, Sum::of(&[*offset, *flags]));
     [*sum_high, *sum_low] = sum.to_be_bytes();
+}
+
+/// Whether the guest makes its address known, as it has to before libslirp can answer (RFC 4861, 4).
+fn is_neighbour_discovery(frame: &[u8], headers: &Headers) -> bool {
+    let kind = frame.get(headers.transport);
+    headers.protocol == Protocol::Other(ICMPV6)
+        && kind.is_some_and(|kind| NEIGHBOUR_DISCOVERY.contains(kind))
 }
 
 fn is_fragment(frame: &[u8]) -> bool {

@@ -49,6 +49,7 @@ mod forwarding;
 mod forwards;
 mod guest_servers;
 mod hooks;
+mod neighbours;
 mod network;
 mod output;
 mod receive;

@@ -9,6 +9,7 @@ use crate::admission::Policy;
 use crate::flow::Flow;
 use crate::forwards::Forwards;
 use crate::hooks::Hooks;
+use crate::neighbours::Neighbours;
 use crate::relay::Relay;
 use crate::sockets::Epoch;
 use crate::sys::{Instance, Poller, Ready};
@@ -30,6 +31,7 @@ pub(crate) struct Stack {
     poller: Arc<Poller>,
     pub(crate) policy: Policy,
     pub(crate) reassembler: Reassembler,
+    pub(crate) neighbours: Neighbours,
     /// When the poller's timer is due.
     deadline: Option<Instant>,
     /// libslirp was called since the last round of wants.
@@ -57,6 +59,7 @@ impl Stack {
             poller,
             policy,
             reassembler: Reassembler::new(),
+            neighbours: Neighbours::new(),
             deadline: None,
             is_stale: true,
             scratch: Vec::new(),
