@@ -23,9 +23,9 @@ use crate::forward::{GuestForward, HostForward, HostSide};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SlirpConfig {
-    /// The IPv4 network; `None` for none.
+    /// The IPv4 network; `None` for none. Frames of the guest from other addresses are dropped.
     pub ipv4: Option<Ipv4Config>,
-    /// The IPv6 network; `None` for none.
+    /// The IPv6 network; `None` for none. Frames of the guest from other addresses are dropped.
     pub ipv6: Option<Ipv6Config>,
     /// The name that DHCP gives to the guest, at most 32 bytes.
     pub hostname: Option<String>,
@@ -33,7 +33,8 @@ pub struct SlirpConfig {
     pub domain_name: Option<String>,
     /// The domains that the guest looks names up in.
     pub dns_search: Vec<String>,
-    /// The directory whose files the guest may read by TFTP.
+    /// The directory whose files the guest may read by TFTP. Only ordinary files belong there: to open a pipe may block
+    /// all networks of the process.
     pub tftp: Option<PathBuf>,
     /// The TFTP server that DHCP names, at most 255 bytes.
     pub tftp_server_name: Option<String>,
