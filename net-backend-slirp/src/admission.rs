@@ -44,6 +44,8 @@ pub(crate) struct Policy {
     /// Whether urgent data has to become ordinary data: earlier versions of libslirp send as much of their memory as
     /// the urgent pointer says (CVE-2026-9539).
     pub(crate) strips_urgent: bool,
+    /// Whether libslirp leaves files of transfers open in the end.
+    pub(crate) forgets_transfers: bool,
     /// Only what is forwarded gets out. libslirp sees to that, but lets an IPv6 guest out whose own address looks like a
     /// server of a guest forward.
     pub(crate) restrict: bool,
@@ -199,6 +201,9 @@ impl Stack {
         headers: &Headers,
         flow: Flow,
     ) -> Result<Admission, DropReason> {
+        if let Some(transfers) = &mut self.transfers {
+            transfers.note(frame, headers);
+        }
         let Hooks { sockets, output } = self.instance.host_mut();
         let replies = output.replies.as_ref();
         if replies.is_some_and(|replies| replies.send(frame, headers)) {

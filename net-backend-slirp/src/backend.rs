@@ -281,6 +281,7 @@ fn network(config: &SlirpConfig, library: &Arc<Library>) -> Result<Network> {
         host_loopback: config.host_loopback,
         longest_ipv6: libslirp_mtu.into(),
         strips_urgent: !library.bounds_urgent_data(),
+        forgets_transfers: config.tftp.is_some() && !library.closes_transfers(),
         restrict: config.restrict,
         ipv4: config.ipv4,
         ipv6: config.ipv6,

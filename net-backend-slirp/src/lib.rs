@@ -63,6 +63,7 @@ mod sockets;
 mod stack;
 mod sys;
 mod thread;
+mod transfers;
 mod transmit;
 
 pub use backend::{DRIVER, Slirp};

@@ -13,6 +13,7 @@ use crate::neighbours::Neighbours;
 use crate::relay::Relay;
 use crate::sockets::Epoch;
 use crate::sys::{Instance, Poller, Ready};
+use crate::transfers::Transfers;
 
 /// What libslirp answers when it has no timer at all.
 const IDLE_MILLISECONDS: u32 = 1000;
@@ -32,6 +33,8 @@ pub(crate) struct Stack {
     pub(crate) policy: Policy,
     pub(crate) reassembler: Reassembler,
     pub(crate) neighbours: Neighbours,
+    /// What libslirp would leave open in the end.
+    pub(crate) transfers: Option<Transfers>,
     /// When the poller's timer is due.
     deadline: Option<Instant>,
     /// libslirp was called since the last round of wants.
@@ -53,6 +56,7 @@ impl Stack {
         poller: Arc<Poller>,
         policy: Policy,
     ) -> Self {
+        let transfers = policy.forgets_transfers.then(Transfers::default);
         Self {
             instance,
             forwards,
@@ -60,6 +64,7 @@ impl Stack {
             policy,
             reassembler: Reassembler::new(),
             neighbours: Neighbours::new(),
+            transfers,
             deadline: None,
             is_stale: true,
             scratch: Vec::new(),
@@ -200,6 +205,14 @@ impl Stack {
             && self.poller.set_deadline(Some(next)).is_ok()
         {
             self.deadline = Some(next);
+        }
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        for frame in self.transfers.iter_mut().flat_map(Transfers::end) {
+            self.instance.input(&frame);
         }
     }
 }

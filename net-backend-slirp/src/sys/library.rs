@@ -39,6 +39,8 @@ const PINGS_OVER_IPV6: Version = Version {
     minor: 8,
     patch: 0,
 };
+/// Where the files of open TFTP transfers are closed with the network.
+const TRANSFERS_CLOSED: Version = PINGS_OVER_IPV6;
 /// Where CVE-2026-9539 was mended. Distributions mend earlier versions too, but do not tell.
 const URGENT_DATA_BOUNDED: Version = Version {
     major: 4,
@@ -54,6 +56,7 @@ pub(crate) struct Library {
     configuration: u32,
     bounds_urgent_data: bool,
     passes_pings_over_ipv6: bool,
+    closes_transfers: bool,
 }
 
 impl Library {
@@ -86,6 +89,11 @@ impl Library {
     /// Whether it passes on the echo requests of a guest over IPv6.
     pub(crate) fn passes_pings_over_ipv6(&self) -> bool {
         self.passes_pings_over_ipv6
+    }
+
+    /// Whether it closes the files of open TFTP transfers in the end.
+    pub(crate) fn closes_transfers(&self) -> bool {
+        self.closes_transfers
     }
 
     pub(super) fn functions(&self) -> &Functions {
@@ -127,6 +135,7 @@ impl Library {
             configuration: version.configuration(),
             bounds_urgent_data: version >= URGENT_DATA_BOUNDED,
             passes_pings_over_ipv6: version >= PINGS_OVER_IPV6,
+            closes_transfers: version >= TRANSFERS_CLOSED,
         })
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::guest::Guest;
-use crate::harness::{Case, Mode, Outcome, Stop, ensure, failed};
+use crate::harness::{Case, Mode, Outcome, Stop, ensure, failed, skipped};
 use crate::job::{pattern, same};
 use crate::packets::GATEWAY;
 use crate::wire::PATIENCE;
@@ -17,6 +17,7 @@ pub(super) const CASES: &[Case] = &[
     Case::new("tftp/what-is-not-there-is-an-error", not_there),
     Case::new("tftp/nothing-outside-of-the-directory-is-read", outside),
     Case::new("tftp/without-directory-nothing-is-read", no_directory),
+    Case::new("tftp/files-are-closed-in-the-end", closes),
 ];
 
 /// Operations, and bytes in a block.
@@ -118,4 +119,36 @@ fn no_directory(mode: Mode) -> Outcome {
         ensure!(is_refused, "{name} was read: {answer:?}");
     }
     Ok(())
+}
+
+/// Transfers that the guest begins and never ends.
+fn closes(mode: Mode) -> Outcome {
+    let (directory, mut guest) = serve(mode)?;
+    fs::write(directory.path().join("public/large"), pattern(7, 100_000))?;
+    let server = SocketAddr::new(GATEWAY.into(), 69);
+    for port in 2000..2010 {
+        let socket = guest.udp(port)?;
+        guest.send_to(socket, server, b"\0\x01large\0octet\0")?;
+        let answer = guest.within(PATIENCE, |guest| guest.datagram(socket))?;
+        ensure!(answer.is_some(), "nobody answers");
+    }
+    ensure!(
+        open_files(&directory)? == 10,
+        "the files are open meanwhile"
+    );
+    drop(guest);
+    ensure!(open_files(&directory)? == 0, "files stay open");
+    Ok(())
+}
+
+/// How many descriptors of this process are of files in the directory.
+fn open_files(directory: &TempDir) -> Outcome<usize> {
+    let links = fs::read_dir("/proc/self/fd");
+    let links = links.map_err(|error| skipped(format!("/proc/self/fd: {error}")))?;
+    let targets = links
+        .flatten()
+        .filter_map(|link| fs::read_link(link.path()).ok());
+    Ok(targets
+        .filter(|target| target.starts_with(directory.path()))
+        .count())
 }
