@@ -75,20 +75,14 @@ impl Output {
         };
         let fits = headers.end <= ETHERNET_HEADER + self.mtu;
         self.note_end(&headers);
+        self.note_peer(&headers);
         match headers.protocol {
             Protocol::Tcp if headers.flags.contains(TcpFlags::SYN) => {
                 self.handshake(frame, &headers);
             }
             Protocol::Tcp if !headers.is_fragment => self.segment(frame, &headers, accepted),
-            Protocol::Udp if fits => {
-                self.note_peer(&headers);
-                self.plain(frame, verified(&headers, accepted));
-            }
             _ if fits => self.plain(frame, verified(&headers, accepted)),
-            _ => {
-                self.note_peer(&headers);
-                self.fragments(frame);
-            }
+            _ => self.fragments(frame),
         }
     }
 
@@ -159,7 +153,8 @@ impl Output {
                 VirtioNetHeader::default()
             });
         };
-        let cut = segment(
+        // What cannot be cut is malformed, and lost as on any cable.
+        let _malformed = segment(
             frame,
             &super_frame,
             size.into(),
@@ -167,7 +162,6 @@ impl Output {
             &mut self.scratch,
             &mut sink,
         );
-        debug_assert!(cut.is_ok(), "libslirp's own segments are well-formed");
     }
 
     /// A datagram that does not fit the MTU.
@@ -175,7 +169,8 @@ impl Output {
         self.fragmented = self.fragmented.wrapping_add(1);
         let producer = &mut self.producer;
         let identification = self.fragmented;
-        let cut = fragment(
+        // As there.
+        let _malformed = fragment(
             frame,
             self.mtu,
             identification,
@@ -187,7 +182,6 @@ impl Output {
                 });
             },
         );
-        debug_assert!(cut.is_ok(), "libslirp's own datagrams are well-formed");
     }
 
     /// Somebody on the host sent to a forwarded UDP port: the guest may answer, whatever else is restricted.
