@@ -2,12 +2,13 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use net_backend_core::Result;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags, poll};
 
 use crate::network::Network;
+use crate::sys::timespec;
 
 /// Sockets that become ready at the same time without more memory.
 const USUAL: usize = 64;
@@ -54,7 +55,8 @@ fn wait_for_room(network: &Network, mut deadline: Option<Instant>) -> Result<()>
         }
         let mut bells = [room.bell(), &network.alarm]
             .map(|bell| PollFd::from_borrowed_fd(bell.descriptor(), PollFlags::IN));
-        let remaining = deadline.map(|deadline| timespec(deadline - Instant::now()));
+        let remaining =
+            deadline.map(|deadline| timespec(deadline.saturating_duration_since(Instant::now())));
         // An interruption counts as a look too many.
         let _heard = poll(&mut bells, remaining.as_ref());
         deadline = network.lock()?.with(|stack| {
@@ -66,11 +68,4 @@ fn wait_for_room(network: &Network, mut deadline: Option<Instant>) -> Result<()>
         })?;
     }
     Ok(())
-}
-
-fn timespec(duration: Duration) -> Timespec {
-    Timespec {
-        tv_sec: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),
-        tv_nsec: duration.subsec_nanos().into(),
-    }
 }

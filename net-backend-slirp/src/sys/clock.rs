@@ -7,6 +7,8 @@
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use rustix::event::Timespec;
+
 /// Milliseconds between two wraps.
 const WRAP: u64 = 1 << 32;
 /// Milliseconds in front of a wrap that never are: longer than libslirp's longest expiry, 240 s.
@@ -36,6 +38,14 @@ pub(super) fn milliseconds(now: Instant) -> i64 {
 pub(super) fn instant(milliseconds: i64) -> Option<Instant> {
     let line = u64::try_from(milliseconds).unwrap_or(0);
     origin().checked_add(Duration::from_millis(real(line)))
+}
+
+/// A time as system calls take it.
+pub(crate) fn timespec(duration: Duration) -> Timespec {
+    Timespec {
+        tv_sec: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: duration.subsec_nanos().into(),
+    }
 }
 
 fn origin() -> Instant {

@@ -34,6 +34,7 @@ pub(crate) mod sockets;
 mod timers;
 
 pub(crate) use callbacks::Host;
+pub(crate) use clock::timespec;
 pub(crate) use events::Events;
 pub(crate) use forwards::HostAddress;
 pub(crate) use imp::{EventBell, Poller};

@@ -4,14 +4,14 @@ use std::os::fd::{AsFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
 
 use net_backend_core::BorrowedDescriptor;
-use rustix::event::{Timespec, epoll};
+use rustix::event::epoll;
 use rustix::io::{Errno, read};
 use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, timerfd_create, timerfd_settime,
 };
 
 use crate::sys::sockets::borrowed;
-use crate::sys::{Events, READY_AT_ONCE, Ready};
+use crate::sys::{Events, READY_AT_ONCE, Ready, timespec};
 
 /// Stands for the timer in events; no descriptor has this number.
 const TIMER: u64 = u64::MAX;
@@ -172,11 +172,4 @@ fn flags(events: Events) -> epoll::EventFlags {
 fn ready_events(flags: epoll::EventFlags) -> Events {
     let set = NAMES.iter().filter(|(_, flag)| flags.contains(*flag));
     set.fold(Events::empty(), |all, (event, _)| all | *event)
-}
-
-fn timespec(duration: Duration) -> Timespec {
-    Timespec {
-        tv_sec: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),
-        tv_nsec: duration.subsec_nanos().into(),
-    }
 }
