@@ -44,8 +44,6 @@ pub(crate) struct Policy {
     /// Whether urgent data has to become ordinary data: earlier versions of libslirp send as much of their memory as
     /// the urgent pointer says (CVE-2026-9539).
     pub(crate) strips_urgent: bool,
-    /// Whether libslirp leaves files of transfers open in the end.
-    pub(crate) forgets_transfers: bool,
     /// Only what is forwarded gets out. libslirp sees to that, but lets an IPv6 guest out whose own address looks like a
     /// server of a guest forward.
     pub(crate) restrict: bool,
@@ -187,9 +185,7 @@ impl Stack {
         let Hooks { sockets, output } = self.instance.host_mut();
         if headers.flags.contains(TcpFlags::RST) {
             output.sizes.forget(&flow);
-        }
-        let ends = headers.flags.contains(TcpFlags::RST);
-        if is_served && !ends && !sockets.admits(&flow) {
+        } else if is_served && !sockets.admits(&flow) {
             return Err(DropReason::Policy);
         }
         Ok(Admission::Passes(is_served.then_some(flow)))
@@ -245,7 +241,6 @@ impl Stack {
     fn admit_other(&mut self, frame: &[u8], headers: &Headers) -> Result<Admission, DropReason> {
         let kind = frame.get(headers.transport).copied();
         let passes = match (headers.protocol, kind) {
-            _ if headers.is_fragment => true,
             (Protocol::Other(ICMP), Some(ECHO_REQUEST)) => !self.hooks().sockets.is_full(),
             (Protocol::Other(ICMPV6), Some(ECHO_REQUEST6)) => {
                 self.policy.passes_pings_over_ipv6 && !self.hooks().sockets.is_full()

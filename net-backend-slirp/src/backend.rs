@@ -17,7 +17,6 @@ use net_backend_core::{
 use crate::admission::Policy;
 use crate::config::{OPTIONS, SlirpConfig, Threading};
 use crate::forwarding::PortForwards;
-use crate::forwards::Forwards;
 use crate::hooks::Hooks;
 use crate::network::Network;
 use crate::output::Output;
@@ -31,6 +30,7 @@ use crate::sys::{
     EventBell, Events, Instance, Ipv4Settings, Ipv6Settings, Library, Poller, Settings,
 };
 use crate::thread;
+use crate::transfers::Transfers;
 use crate::transmit::Transmit;
 
 /// `slirp:`, for a registry.
@@ -276,19 +276,19 @@ fn network(config: &SlirpConfig, library: &Arc<Library>) -> Result<Network> {
         output: Output::new(Producer::new(Arc::clone(&ring)), sizes, replies, mtu),
     };
     let instance = instance(config, library, libslirp_mtu, hooks)?;
-    let forwards = Forwards::default();
     let policy = Policy {
         host_loopback: config.host_loopback,
         longest_ipv6: libslirp_mtu.into(),
         strips_urgent: !library.bounds_urgent_data(),
-        forgets_transfers: config.tftp.is_some() && !library.closes_transfers(),
         restrict: config.restrict,
         ipv4: config.ipv4,
         ipv6: config.ipv6,
         answers_pings: answers_pings(config),
         passes_pings_over_ipv6: library.passes_pings_over_ipv6(),
     };
-    let stack = Stack::new(instance, forwards, Arc::clone(&poller), policy);
+    let forgets_transfers = config.tftp.is_some() && !library.closes_transfers();
+    let transfers = forgets_transfers.then(Transfers::default);
+    let stack = Stack::new(instance, Arc::clone(&poller), policy, transfers);
     let name = config.to_uri().to_string();
     Ok(Network::new(stack, poller, epoch, ring, alarm, name))
 }

@@ -33,7 +33,7 @@ pub(crate) struct Stack {
     pub(crate) policy: Policy,
     pub(crate) reassembler: Reassembler,
     pub(crate) neighbours: Neighbours,
-    /// What libslirp would leave open in the end.
+    /// What libslirp would leave open in the end; `None` where it does not.
     pub(crate) transfers: Option<Transfers>,
     /// When the poller's timer is due.
     deadline: Option<Instant>,
@@ -52,14 +52,13 @@ pub(crate) struct Stack {
 impl Stack {
     pub(crate) fn new(
         instance: Instance<Hooks>,
-        forwards: Forwards,
         poller: Arc<Poller>,
         policy: Policy,
+        transfers: Option<Transfers>,
     ) -> Self {
-        let transfers = policy.forgets_transfers.then(Transfers::default);
         Self {
             instance,
-            forwards,
+            forwards: Forwards::default(),
             poller,
             policy,
             reassembler: Reassembler::new(),
