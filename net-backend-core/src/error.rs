@@ -109,6 +109,22 @@ pub enum ErrorKind {
 }
 
 impl Error {
+    /// What the operating system said about an object, and what to do about it where that is known: an
+    /// [`Error::System`].
+    pub fn system(
+        operation: &'static str,
+        object: impl Into<String>,
+        cause: io::Error,
+        remedy: Option<&'static str>,
+    ) -> Self {
+        Self::System {
+            operation,
+            object: object.into(),
+            cause,
+            remedy,
+        }
+    }
+
     /// The kind, to match on.
     pub fn kind(&self) -> ErrorKind {
         match self {

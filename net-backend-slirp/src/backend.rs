@@ -383,10 +383,5 @@ fn c_string(text: &[u8]) -> Result<CString> {
 }
 
 fn failed(operation: &'static str, cause: std::io::Error) -> Error {
-    Error::System {
-        operation,
-        object: "slirp".to_owned(),
-        cause,
-        remedy: None,
-    }
+    Error::system(operation, "slirp", cause, None)
 }

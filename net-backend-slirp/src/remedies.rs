@@ -52,10 +52,5 @@ pub(crate) fn failed(
         io::ErrorKind::AlreadyExists => Some("remove it, or choose another path"),
         _ => None,
     };
-    Error::System {
-        operation,
-        object,
-        cause,
-        remedy,
-    }
+    Error::system(operation, object, cause, remedy)
 }

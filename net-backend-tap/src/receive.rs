@@ -220,11 +220,6 @@ fn again(attachment: &Attachment, error: io::Error) -> Result<bool> {
         }
         ReceiveFailure::Empty => Ok(false),
         ReceiveFailure::Gone => Err(attachment.gone(error)),
-        ReceiveFailure::Other => Err(Error::System {
-            operation: "readv",
-            object: attachment.name().to_owned(),
-            cause: error,
-            remedy: None,
-        }),
+        ReceiveFailure::Other => Err(Error::system("readv", attachment.name(), error, None)),
     }
 }

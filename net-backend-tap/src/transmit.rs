@@ -138,12 +138,8 @@ impl<I: FrameIo> Transmit<I> {
                 SendFailure::Dropped(reason) => break Sent::Dropped(reason),
                 SendFailure::Gone => return Err(self.attachment.gone(error)),
                 SendFailure::Other => {
-                    return Err(Error::System {
-                        operation: "writev",
-                        object: self.attachment.name().to_owned(),
-                        cause: error,
-                        remedy: None,
-                    });
+                    let name = self.attachment.name();
+                    return Err(Error::system("writev", name, error, None));
                 }
             }
         };

@@ -257,12 +257,7 @@ pub(super) fn readable(wake: &Wake<Bell>) -> Source<'_> {
 }
 
 pub(super) fn bell() -> Result<Bell> {
-    Bell::new().map_err(|source| Error::System {
-        operation: "socketpair",
-        object: "a queue in memory".into(),
-        cause: source,
-        remedy: None,
-    })
+    Bell::new().map_err(|cause| Error::system("socketpair", "a queue in memory", cause, None))
 }
 
 fn gone() -> Error {

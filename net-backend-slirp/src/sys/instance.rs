@@ -102,11 +102,10 @@ impl<H: Host> Instance<H> {
     ///
     /// If libslirp refuses the settings.
     pub(crate) fn new(library: &Arc<Library>, settings: &Settings<'_>, host: H) -> Result<Self> {
-        let failed = |why: String| Error::System {
-            operation: "slirp_new",
-            object: format!("libslirp {}", library.version()),
-            cause: io::Error::new(io::ErrorKind::InvalidInput, why),
-            remedy: None,
+        let failed = |why: String| {
+            let object = format!("libslirp {}", library.version());
+            let cause = io::Error::new(io::ErrorKind::InvalidInput, why);
+            Error::system("slirp_new", object, cause, None)
         };
         if let Some(why) = refusal(settings) {
             return Err(failed(why));

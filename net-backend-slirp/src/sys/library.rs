@@ -119,13 +119,13 @@ impl Library {
         };
         let version = Version::parse(&text).ok_or_else(|| {
             let why = format!("its version is {text:?}, which is no version of libslirp");
-            failed("slirp_version_string", object, invalid(why), Some(OTHER))
+            Error::system("slirp_version_string", object, invalid(why), Some(OTHER))
         })?;
         if version < OLDEST {
             let why = format!("this is libslirp {text}, and {OLDEST} or later is needed");
             let cause = io::Error::new(io::ErrorKind::Unsupported, why);
             let operation = "slirp_version_string";
-            return Err(failed(operation, object, cause, Some(UPGRADE)));
+            return Err(Error::system(operation, object, cause, Some(UPGRADE)));
         }
         let functions = Functions::find(&symbols)?;
         mem::forget(symbols.handle);
@@ -231,7 +231,7 @@ impl Symbols<'_> {
         self.optional(name).ok_or_else(|| {
             let name = name.to_str().unwrap_or_default();
             let cause = invalid(format!("it has no function {name}, so it is no libslirp"));
-            failed("dlsym", self.object, cause, Some(OTHER))
+            Error::system("dlsym", self.object, cause, Some(OTHER))
         })
     }
 }
@@ -314,7 +314,7 @@ fn open_file(path: &std::ffi::OsStr) -> Result<Handle> {
             false => io::ErrorKind::Other,
         };
         let cause = io::Error::new(kind, message);
-        failed("dlopen", &path.to_string_lossy(), cause, Some(MISSING))
+        Error::system("dlopen", path.to_string_lossy(), cause, Some(MISSING))
     })
 }
 
@@ -326,20 +326,6 @@ fn is_missing(path: &Path, message: &str) -> bool {
 
 fn invalid(why: String) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, why)
-}
-
-fn failed(
-    operation: &'static str,
-    object: &str,
-    cause: io::Error,
-    remedy: Option<&'static str>,
-) -> Error {
-    Error::System {
-        operation,
-        object: object.to_owned(),
-        cause,
-        remedy,
-    }
 }
 
 #[cfg(test)]

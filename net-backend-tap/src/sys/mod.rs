@@ -27,8 +27,6 @@
 use std::io;
 use std::time::Duration;
 
-#[cfg(any(target_os = "linux", target_os = "freebsd"))]
-use net_backend_core::Error;
 use net_backend_core::{DropReason, RxSlice, Source, TxSlice};
 
 #[cfg(target_os = "linux")]
@@ -102,20 +100,4 @@ pub(crate) enum ReceiveFailure {
     Gone,
     /// A mistake of the caller or of ours.
     Other,
-}
-
-/// A system error about `object`.
-#[cfg(any(target_os = "linux", target_os = "freebsd"))]
-fn failed(
-    operation: &'static str,
-    object: &str,
-    cause: io::Error,
-    remedy: Option<&'static str>,
-) -> Error {
-    Error::System {
-        operation,
-        object: object.to_owned(),
-        cause,
-        remedy,
-    }
 }

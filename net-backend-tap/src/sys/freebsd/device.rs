@@ -15,7 +15,6 @@ use super::{capability, request};
 use crate::config::TapConfig;
 use crate::receive::STAGING;
 use crate::sys::FrameIo;
-use crate::sys::failed;
 
 /// The longest frame that a tap takes: `TAPMRU` (sys/net/if_tap.h), to which the kernel adds the header.
 const LONGEST_FRAME: FrameLength = FrameLength::new(65535);
@@ -96,7 +95,7 @@ impl Device {
         match refused {
             Err(error) if error.raw_os_error() != Some(libc::EPERM) || too_much != 0 => {
                 let remedy = "needs root, as it had when the tap was opened";
-                Err(failed("SIOCSIFCAP", &name, error, Some(remedy)))
+                Err(Error::system("SIOCSIFCAP", &name, error, Some(remedy)))
             }
             Ok(()) if too_much != 0 => Err(Error::Unsupported {
                 what: format!("fewer offloads on {name}"),
@@ -167,6 +166,6 @@ impl Device {
 
     fn failure(&self, operation: &'static str) -> impl Fn(io::Error) -> Error {
         let name = self.name.clone();
-        move |error| failed(operation, &name, error, None)
+        move |error| Error::system(operation, &name, error, None)
     }
 }

@@ -2,11 +2,10 @@ use std::ffi::c_ulong;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use net_backend_core::{Mtu, Result};
+use net_backend_core::{Error, Mtu, Result};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 
 use super::{numbers, request};
-use crate::sys::failed;
 use crate::sys::interface_request::InterfaceRequest;
 
 /// `IFF_UP` (sys/net/if.h).
@@ -31,7 +30,7 @@ impl Interfaces {
     pub(super) fn new() -> Result<Self> {
         let (family, flags) = (AddressFamily::UNIX, SocketFlags::CLOEXEC);
         let socket = socket_with(family, SocketType::DGRAM, flags, None)
-            .map_err(|errno| failed("socket", "a local socket", errno.into(), None))?;
+            .map_err(|errno| Error::system("socket", "a local socket", errno.into(), None))?;
         Ok(Self { socket })
     }
 
@@ -59,7 +58,7 @@ impl Interfaces {
     pub(super) fn set_up(&self, name: &str, up: bool) -> Result<()> {
         let flags = self
             .flags(name)
-            .map_err(|error| failed("SIOCGIFFLAGS", name, error, None))?;
+            .map_err(|error| Error::system("SIOCGIFFLAGS", name, error, None))?;
         let flags = if up { flags | UP } else { flags & !UP };
         let request = InterfaceRequest::new(name).with_flags(flags);
         self.change("SIOCSIFFLAGS", numbers::SIOCSIFFLAGS, name, request)
@@ -127,7 +126,7 @@ impl Interfaces {
                 }
                 _ => None,
             };
-            failed(operation, name, error, remedy)
+            Error::system(operation, name, error, remedy)
         })
     }
 }

@@ -1,13 +1,12 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use net_backend_core::{Event, Interest, LinkState, Result, Source};
+use net_backend_core::{Error, Event, Interest, LinkState, Result, Source};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, recv, socket_with};
 
 use super::interface::Interfaces;
 use super::request;
 use super::route::{Notice, notice};
-use crate::sys::failed;
 
 /// What happens to one interface, as the routing socket tells it to everybody (route(4)).
 #[derive(Debug)]
@@ -22,7 +21,7 @@ impl Link {
     pub(super) fn listen(name: &str) -> Result<OwnedFd> {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         socket_with(AddressFamily::ROUTE, SocketType::RAW, flags, None)
-            .map_err(|errno| failed("socket(PF_ROUTE)", name, errno.into(), None))
+            .map_err(|errno| Error::system("socket(PF_ROUTE)", name, errno.into(), None))
     }
 
     /// Events of interface `index`, whose state was asked for after `route` began to listen.

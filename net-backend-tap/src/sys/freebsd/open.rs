@@ -11,7 +11,6 @@ use super::link::Link;
 use super::name::{can_be_made, driver_of_pattern};
 use super::{capability, request};
 use crate::config::{TapConfig, TapTarget};
-use crate::sys::failed;
 use crate::sys::inherited;
 
 /// A tap that was found or made.
@@ -103,7 +102,7 @@ fn by_name(name: &str, interfaces: &Interfaces) -> Result<Found> {
         let remedy =
             "make it, ifconfig tap create name NAME, or write a name that can be made, tap0";
         let missing = io::Error::new(io::ErrorKind::NotFound, "no such interface");
-        return Err(failed("SIOCGIFINDEX", name, missing, Some(remedy)));
+        return Err(Error::system("SIOCGIFINDEX", name, missing, Some(remedy)));
     }
     let node = driver.unwrap_or(name);
     let tap = match character_device(node) {
@@ -112,7 +111,7 @@ fn by_name(name: &str, interfaces: &Interfaces) -> Result<Found> {
         opened => opened.map_err(|errno| refused(node, errno))?,
     };
     let remedy = Some("it is not a tap; take another name");
-    let not_a_tap = |operation| move |error| failed(operation, name, error, remedy);
+    let not_a_tap = |operation| move |error| Error::system(operation, name, error, remedy);
     let found = request::name(tap.as_fd()).map_err(not_a_tap("TAPGIFNAME"))?;
     if !request::is_ethernet(tap.as_fd()).map_err(not_a_tap("TAPGIFINFO"))? {
         let tun = io::Error::new(io::ErrorKind::InvalidInput, "it carries no Ethernet frames");
@@ -139,7 +138,7 @@ fn made(name: &str, interfaces: &Interfaces) -> Result<OwnedFd> {
             Some(libc::EEXIST) => Some("it exists, and its device is hidden: look at devfs.rules"),
             _ => None,
         };
-        failed("SIOCIFCREATE2", name, error, remedy)
+        Error::system("SIOCIFCREATE2", name, error, remedy)
     })?;
     character_device(&made).map_err(|errno| {
         // Destroying what somebody else has open would wait for them.
@@ -166,7 +165,7 @@ fn refused(name: &str, errno: Errno) -> Error {
         Errno::BUSY => Some("another program has it open; close that one or take another name"),
         _ => None,
     };
-    failed("open", &format!("/dev/{name}"), errno.into(), remedy)
+    Error::system("open", format!("/dev/{name}"), errno.into(), remedy)
 }
 
 fn by_descriptors(numbers: &[i32], config: &TapConfig) -> Result<Found> {
@@ -182,7 +181,7 @@ fn by_descriptors(numbers: &[i32], config: &TapConfig) -> Result<Found> {
         return Err(not_a_tap(number, complaint));
     }
     non_blocking(tap.as_fd())
-        .map_err(|errno| failed("F_SETFL", &format!("fd={number}"), errno.into(), None))?;
+        .map_err(|errno| Error::system("F_SETFL", format!("fd={number}"), errno.into(), None))?;
     Ok(Found {
         name,
         tap,
@@ -233,7 +232,7 @@ fn set_persist(found: &Found, persist: bool) -> Result<()> {
             what: "persist=off".to_owned(),
             reason: "taps that go with their last user need FreeBSD 15; use ifconfig tap0 destroy",
         }),
-        other => other.map_err(|error| failed("TAPSTRANSIENT", &found.name, error, None)),
+        other => other.map_err(|error| Error::system("TAPSTRANSIENT", &found.name, error, None)),
     }
 }
 
@@ -260,7 +259,7 @@ fn permitted(result: Result<()>) -> Result<()> {
 /// are offered only to those who may switch them, which setting them to what they are tells.
 fn probe(found: &Found, interfaces: &Interfaces, config: &TapConfig) -> Result<Header> {
     let tap = found.tap.as_fd();
-    let failure = |operation| move |error| failed(operation, &found.name, error, None);
+    let failure = |operation| move |error| Error::system(operation, &found.name, error, None);
     let before = match request::header_length(tap) {
         Ok(before) => before,
         Err(error) if error.raw_os_error() == Some(libc::ENOTTY) => {

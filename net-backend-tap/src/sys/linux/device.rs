@@ -12,7 +12,7 @@ use super::link::Link;
 use super::{Queue, offload, open, receive_failure, request};
 use crate::config::TapConfig;
 use crate::receive::STAGING;
-use crate::sys::{FrameIo, ReceiveFailure, failed};
+use crate::sys::{FrameIo, ReceiveFailure};
 
 /// An open tap with all its queues.
 #[derive(Debug)]
@@ -175,7 +175,7 @@ impl Device {
                 object: name.clone(),
                 cause,
             },
-            false => failed(operation, &name, cause, None),
+            false => Error::system(operation, &name, cause, None),
         }
     }
 
@@ -195,7 +195,7 @@ impl Device {
 
     fn half(&self, tun: BorrowedFd<'_>, interest: Interest) -> Result<Queue> {
         let descriptor = fcntl_dupfd_cloexec(tun, 3)
-            .map_err(|errno| failed("F_DUPFD_CLOEXEC", &self.name, errno.into(), None))?;
+            .map_err(|errno| Error::system("F_DUPFD_CLOEXEC", &self.name, errno.into(), None))?;
         Ok(Queue::new(descriptor, interest))
     }
 }

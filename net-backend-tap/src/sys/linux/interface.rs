@@ -5,7 +5,6 @@ use net_backend_core::{Error, MacAddr, Mtu, Result};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 
 use super::{netlink, request};
-use crate::sys::failed;
 use crate::sys::interface_request::InterfaceRequest;
 
 /// A network interface, named to the kernel through any socket.
@@ -19,7 +18,7 @@ impl Interface {
     pub(super) fn new(name: &str) -> Result<Self> {
         let flags = SocketFlags::CLOEXEC;
         let socket = socket_with(AddressFamily::INET, SocketType::DGRAM, flags, None)
-            .map_err(|errno| failed("socket", name, errno.into(), None))?;
+            .map_err(|errno| Error::system("socket", name, errno.into(), None))?;
         Ok(Self {
             socket,
             name: name.to_owned(),
@@ -45,7 +44,7 @@ impl Interface {
     pub(super) fn set_up(&self, up: bool) -> Result<()> {
         let flags = self
             .flags()
-            .map_err(|error| failed("SIOCGIFFLAGS", &self.name, error, None))?;
+            .map_err(|error| Error::system("SIOCGIFFLAGS", &self.name, error, None))?;
         let flags = if up { flags | UP } else { flags & !UP };
         let mut request = InterfaceRequest::new(&self.name).with_flags(flags);
         self.change("SIOCSIFFLAGS", libc::SIOCSIFFLAGS, &mut request)
@@ -103,7 +102,7 @@ impl Interface {
     fn refused(&self, operation: &'static str, error: io::Error) -> Error {
         let remedy = "needs CAP_NET_ADMIN; leave the option out and let an administrator set it";
         let remedy = (error.raw_os_error() == Some(libc::EPERM)).then_some(remedy);
-        failed(operation, &self.name, error, remedy)
+        Error::system(operation, &self.name, error, remedy)
     }
 }
 

@@ -1,14 +1,13 @@
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use net_backend_core::{Event, Interest, LinkState, Result, Source};
+use net_backend_core::{Error, Event, Interest, LinkState, Result, Source};
 use rustix::io::Errno;
 use rustix::net::netlink::SocketAddrNetlink;
 use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, bind, recv, socket_with};
 
 use super::interface::Interface;
 use super::netlink;
-use crate::sys::failed;
 
 /// What happens to one interface, as the kernel tells it to everybody (rtnetlink(7)).
 #[derive(Debug)]
@@ -109,7 +108,8 @@ impl Link {
 }
 
 fn listen(name: &str) -> Result<OwnedFd> {
-    let failure = |operation| move |errno: Errno| failed(operation, name, errno.into(), None);
+    let failure =
+        |operation| move |errno: Errno| Error::system(operation, name, errno.into(), None);
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let family = AddressFamily::NETLINK;
     // Without a protocol it is NETLINK_ROUTE, which is 0.

@@ -10,7 +10,6 @@ use super::interface::Interface;
 use super::link::Link;
 use super::{offload, request};
 use crate::config::{TapConfig, TapTarget};
-use crate::sys::failed;
 use crate::sys::inherited;
 
 /// More frames than any queue holds ([`LONGEST_QUEUE`](crate::config::LONGEST_QUEUE)), so that emptying one comes to an
@@ -121,13 +120,13 @@ fn by_path(path: &str, config: &TapConfig) -> Result<Found> {
     if kind.is_ok_and(|kind| kind != FileType::CharacterDevice) {
         let other = io::Error::new(io::ErrorKind::InvalidInput, "not a character device");
         let remedy = "write the device of a macvtap or ipvtap, /dev/tapN";
-        return Err(failed("stat", path, other, Some(remedy)));
+        return Err(Error::system("stat", path, other, Some(remedy)));
     }
     for _ in 0..config.queues {
         let queue = character_device(path)?;
         (name, _) = request::attached(queue.as_fd()).map_err(|error| {
             let remedy = "it is not the device of a macvtap or ipvtap, /dev/tapN";
-            failed("TUNGETIFF", path, error, Some(remedy))
+            Error::system("TUNGETIFF", path, error, Some(remedy))
         })?;
         request::attach(queue.as_fd(), &name, flags)
             .map_err(|error| refused(path, error, config.queues))?;
@@ -197,7 +196,7 @@ fn passed(number: i32, config: &TapConfig) -> Result<(OwnedFd, (String, libc::c_
         ));
     }
     non_blocking(tun.as_fd())
-        .map_err(|errno| failed("F_SETFL", &format!("fd={number}"), errno.into(), None))?;
+        .map_err(|errno| Error::system("F_SETFL", format!("fd={number}"), errno.into(), None))?;
     Ok((tun, (name, flags)))
 }
 
@@ -205,7 +204,7 @@ fn passed(number: i32, config: &TapConfig) -> Result<(OwnedFd, (String, libc::c_
 fn configure(found: &Found, config: &TapConfig) -> Result<()> {
     let interface = Interface::new(&found.name)?;
     let tuns = || found.queues.iter().map(AsFd::as_fd);
-    let failure = |operation| move |error| failed(operation, &found.name, error, None);
+    let failure = |operation| move |error| Error::system(operation, &found.name, error, None);
     for (tun, bytes) in tuns().filter_map(|tun| Some((tun, config.send_buffer?))) {
         let bytes = libc::c_int::try_from(bytes).unwrap_or(libc::c_int::MAX);
         request::set_send_buffer(tun, bytes).map_err(failure("TUNSETSNDBUF"))?;
@@ -227,7 +226,7 @@ fn configure(found: &Found, config: &TapConfig) -> Result<()> {
 fn set_persist(found: &Found, persist: Option<bool>) -> Result<()> {
     match (persist, found.queues.first()) {
         (Some(persist), Some(tun)) => request::set_persist(tun.as_fd(), persist)
-            .map_err(|error| failed("TUNSETPERSIST", &found.name, error, None)),
+            .map_err(|error| Error::system("TUNSETPERSIST", &found.name, error, None)),
         _ => Ok(()),
     }
 }
@@ -240,7 +239,7 @@ fn probe(found: &Found) -> Result<Features> {
     let taken = |mask: &u32| request::set_offload(tun, *mask).is_ok();
     let mask = offload::MASKS.into_iter().find(taken).unwrap_or(0);
     request::set_offload(tun, 0)
-        .map_err(|error| failed("TUNSETOFFLOAD", &found.name, error, None))?;
+        .map_err(|error| Error::system("TUNSETOFFLOAD", &found.name, error, None))?;
     Ok(offload::offered(mask))
 }
 
@@ -264,7 +263,7 @@ fn character_device(path: &str) -> Result<OwnedFd> {
             Errno::BUSY => Some("another program has it open"),
             _ => None,
         };
-        failed("open", path, errno.into(), remedy)
+        Error::system("open", path, errno.into(), remedy)
     })
 }
 
@@ -282,7 +281,7 @@ fn refused(name: &str, error: io::Error, queues: u16) -> Error {
         Some(libc::E2BIG) => Some("it has no more queues; ask for fewer"),
         _ => None,
     };
-    failed("TUNSETIFF", name, error, remedy)
+    Error::system("TUNSETIFF", name, error, remedy)
 }
 
 /// The mode belongs to the open file, so whoever passed the descriptor has it too.
