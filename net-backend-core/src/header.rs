@@ -2,7 +2,7 @@ use std::fmt;
 
 use bitflags::bitflags;
 
-use crate::Features;
+use crate::{Features, TxSlice, gather};
 
 /// Length of the virtio-net header in front of every frame (virtio 1.2, 5.1.6).
 ///
@@ -176,6 +176,21 @@ impl VirtioNetHeader {
             b0,
             b1,
         ]
+    }
+
+    /// Reads the header at the beginning of a frame as its sender means it: of the flags only
+    /// [`NEEDS_CSUM`](HeaderFlags::NEEDS_CSUM) counts (virtio 1.2, 5.1.6.2), and the frame is in one buffer. `None` when
+    /// it is malformed; the frame has to be as long as the header, at least.
+    #[inline]
+    pub fn sent(frame: &[TxSlice<'_>], length: HeaderLength) -> Option<Self> {
+        let mut wire = Self::default().encode();
+        gather(frame, 0, wire.get_mut(..length.bytes())?);
+        let header = Self::decode(wire, length)?;
+        Some(Self {
+            flags: header.flags & HeaderFlags::NEEDS_CSUM,
+            buffers: 1,
+            ..header
+        })
     }
 
     /// The features that a guest must have acknowledged to send a frame with this header.

@@ -3,8 +3,8 @@ use std::sync::atomic::Ordering;
 
 use net_backend_core::offload::{Coalescer, Pushed};
 use net_backend_core::{
-    Counters, DropReason, Error, Features, HeaderFlags, HeaderLength, Interest, Result,
-    Segmentation, Sent, Source, TxQueue, TxSlice, VirtioNetHeader, gather, total_length,
+    Counters, DropReason, Error, Features, FrameLength, HeaderLength, Interest, Result,
+    Segmentation, Sent, Source, TxQueue, TxSlice, VirtioNetHeader, total_length,
 };
 
 use crate::network::{Locked, Network};
@@ -28,8 +28,6 @@ pub(crate) struct Transmit {
     /// Held as long as the half lives.
     pub(crate) _active: Arc<()>,
 }
-
-const SHORTEST: usize = 14;
 
 impl Transmit {
     fn transmit(&mut self, frame: &[TxSlice<'_>], length: usize) -> Result<Sent> {
@@ -62,22 +60,11 @@ impl Transmit {
 
     /// The header of a frame that may be sent.
     fn check(&self, frame: &[TxSlice<'_>], length: usize) -> Result<VirtioNetHeader, DropReason> {
-        let mut wire = VirtioNetHeader::default().encode();
         let payload = length
             .checked_sub(self.header.bytes())
-            .filter(|payload| *payload >= SHORTEST)
+            .filter(|payload| *payload >= FrameLength::MIN.bytes())
             .ok_or(DropReason::Malformed)?;
-        gather(
-            frame,
-            0,
-            wire.get_mut(..self.header.bytes()).unwrap_or_default(),
-        );
-        let header = VirtioNetHeader::decode(wire, self.header).ok_or(DropReason::Malformed)?;
-        // A sender has only this flag (virtio 1.2, 5.1.6.2).
-        let header = VirtioNetHeader {
-            flags: header.flags & HeaderFlags::NEEDS_CSUM,
-            ..header
-        };
+        let header = VirtioNetHeader::sent(frame, self.header).ok_or(DropReason::Malformed)?;
         if !self.features.contains(header.transmit_features()) {
             return Err(DropReason::NotNegotiated);
         }

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::wake::Wake;
 use crate::{
-    Bell, BorrowedDescriptor, Counters, DropReason, Error, Features, FrameLength, HeaderFlags,
-    HeaderLength, Interest, Received, Result, RxQueue, RxSlice, Sent, Source, TxQueue, TxSlice,
-    VirtioNetHeader, gather, scatter, total_length,
+    Bell, BorrowedDescriptor, Counters, DropReason, Error, Features, FrameLength, HeaderLength,
+    Interest, Received, Result, RxQueue, RxSlice, Sent, Source, TxQueue, TxSlice, VirtioNetHeader,
+    gather, scatter, total_length,
 };
 
 /// The queue itself. Frames are kept with a decoded header, so that both sides may use different lengths.
@@ -161,7 +161,7 @@ impl Sender {
         if payload > FrameLength::MAX.bytes() {
             return Ok(Sent::Dropped(DropReason::TooLong));
         }
-        let Some(header) = leading_header(frame, self.header) else {
+        let Some(header) = VirtioNetHeader::sent(frame, self.header) else {
             return Ok(Sent::Dropped(DropReason::Malformed));
         };
         if !self.features.contains(header.transmit_features()) {
@@ -233,20 +233,6 @@ impl Drop for Receiver {
         self.channel.refuse();
         (self.on_drop)();
     }
-}
-
-/// Reads the header at the beginning of a frame; `None` when it is malformed.
-fn leading_header(frame: &[TxSlice<'_>], length: HeaderLength) -> Option<VirtioNetHeader> {
-    let mut wire = VirtioNetHeader::default().encode();
-    gather(frame, 0, wire.get_mut(..length.bytes())?);
-    let header = VirtioNetHeader::decode(wire, length)?;
-    // A sender has only the one flag, and what it wrote into the others means nothing to a receiver (virtio
-    // 1.2, 5.1.6.2); frames are never spread here.
-    Some(VirtioNetHeader {
-        flags: header.flags & HeaderFlags::NEEDS_CSUM,
-        buffers: 1,
-        ..header
-    })
 }
 
 pub(super) fn readable(wake: &Wake<Bell>) -> Source<'_> {
