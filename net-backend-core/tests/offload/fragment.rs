@@ -2,7 +2,7 @@ use net_backend_core::offload::{Headers, fragment};
 use proptest::prelude::*;
 use smoltcp::wire::Ipv4Packet;
 
-use super::frames::{any_packet, be16, pattern};
+use super::frames::{any_packet, be16, extend, pattern};
 
 fn cut(frame: &[u8], mtu: usize) -> Vec<Vec<u8>> {
     let mut out = Vec::new();
@@ -79,17 +79,8 @@ proptest! {
         packet.is_ipv6 = true;
         packet.payload = pattern(payload, seed);
         let mut frame = packet.frame();
-        // Hop-by-hop, routing and destination options, of 8 bytes each; fragments have the first two.
-        let kinds = [0, 43, 60];
-        let mut next = 20;
-        for (index, kind) in kinds.into_iter().take(extensions).enumerate() {
-            let at = 54 + 8 * index;
-            let before = std::mem::replace(&mut frame[next], kind);
-            frame.splice(at..at, [before, 0, 1, 4, 0, 0, 0, 0]);
-            next = at;
-        }
-        let length = u16::try_from(frame.len() - 54).unwrap();
-        frame[18..20].copy_from_slice(&length.to_be_bytes());
+        // Fragments have the first two.
+        extend(&mut frame, extensions);
         let fragments = cut(&frame, mtu);
         if fragments.len() == 1 {
             prop_assert_eq!(&fragments[0], &frame);

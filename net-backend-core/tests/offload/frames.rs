@@ -301,3 +301,18 @@ pub(crate) fn naive_sum(bytes: &[u8]) -> u16 {
 pub(crate) fn be16(bytes: &[u8], at: usize) -> u16 {
     u16::from_be_bytes([bytes[at], bytes[at + 1]])
 }
+
+/// Puts IPv6 extension headers of 8 bytes each in front of the transport header, up to three: hop-by-hop, routing and
+/// destination options.
+pub(crate) fn extend(frame: &mut Vec<u8>, extensions: usize) {
+    let kinds = [0, 43, 60];
+    let mut next = 20;
+    for (index, kind) in kinds.into_iter().take(extensions).enumerate() {
+        let at = 54 + 8 * index;
+        let before = std::mem::replace(&mut frame[next], kind);
+        frame.splice(at..at, [before, 0, 1, 4, 0, 0, 0, 0]);
+        next = at;
+    }
+    let length = u16::try_from(frame.len() - 54).unwrap();
+    frame[18..20].copy_from_slice(&length.to_be_bytes());
+}

@@ -5,7 +5,7 @@ use net_backend_core::offload::{Headers, Reassembler, checksum, fragment};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use super::frames::{Packet, any_packet, is_sound, pattern};
+use super::frames::{Packet, any_packet, extend, is_sound, pattern};
 
 fn push(reassembler: &mut Reassembler, frame: &[u8]) -> Option<Vec<u8>> {
     let headers = Headers::parse(frame)?;
@@ -22,20 +22,6 @@ fn cut(frame: &[u8], mtu: usize, identification: u32) -> Vec<Vec<u8>> {
 
 fn is_fragment(frame: &[u8]) -> bool {
     Headers::parse(frame).unwrap().is_fragment
-}
-
-/// Puts IPv6 extension headers of 8 bytes each in front of the transport header, up to three.
-fn extend(frame: &mut Vec<u8>, extensions: usize) {
-    let kinds = [0, 43, 60];
-    let mut next = 20;
-    for (index, kind) in kinds.into_iter().take(extensions).enumerate() {
-        let at = 54 + 8 * index;
-        let before = std::mem::replace(&mut frame[next], kind);
-        frame.splice(at..at, [before, 0, 1, 4, 0, 0, 0, 0]);
-        next = at;
-    }
-    let length = u16::try_from(frame.len() - 54).unwrap();
-    frame[18..20].copy_from_slice(&length.to_be_bytes());
 }
 
 /// Packets and the MTUs that they are cut to; the number of extension headers, and the length of IPv4 options

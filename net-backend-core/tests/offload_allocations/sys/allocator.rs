@@ -19,8 +19,8 @@ pub(crate) fn allocations() -> u64 {
 /// The system's allocator, with a count for each thread.
 struct Counting;
 
-// SAFETY: every method hands its arguments on to the system's allocator and returns what that returns; the
-// count is a plain number of this thread, which needs no memory.
+// SAFETY: every method hands its arguments on to the system's allocator and returns what that returns; the count
+// is a plain number of this thread, which needs no memory.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count();
@@ -42,4 +42,18 @@ unsafe impl GlobalAlloc for Counting {
 
 fn count() {
     ALLOCATIONS.set(ALLOCATIONS.get().wrapping_add(1));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_allocation_is_counted_once() {
+        let before = allocations();
+        let boxed = std::hint::black_box(Box::new(1_u8));
+        assert_eq!(allocations() - before, 1);
+        drop(boxed);
+        assert_eq!(allocations() - before, 1);
+    }
 }

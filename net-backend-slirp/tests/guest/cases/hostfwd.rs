@@ -6,6 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use net_backend_core::ErrorKind;
+use smoltcp::iface::SocketHandle;
 use smoltcp::socket::tcp;
 use tempfile::TempDir;
 
@@ -150,13 +151,23 @@ fn datagrams(guest: &mut Guest, server: SocketAddr, client: IpAddr) -> Outcome {
         }
         Ok(())
     })?;
+    answer_questions(guest, socket, job, 4)
+}
+
+/// Sends so many datagrams back, while the host asks.
+pub(super) fn answer_questions(
+    guest: &mut Guest,
+    socket: SocketHandle,
+    host: Job<()>,
+    questions: usize,
+) -> Outcome {
     let mut count = 0;
-    guest.both("questions of the host", job, |guest| {
+    guest.both("questions of the host", host, |guest| {
         while let Some((from, question)) = guest.datagram(socket) {
             let _full = guest.send_to(socket, from, &question);
             count += 1;
         }
-        (count == 4).then_some(())
+        (count == questions).then_some(())
     })?;
     Ok(())
 }

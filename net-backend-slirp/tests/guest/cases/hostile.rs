@@ -3,13 +3,14 @@
 use std::io::Read;
 use std::time::Duration;
 
-use net_backend_core::{Activation, Features, HeaderLength, Sent};
+use net_backend_core::{Activation, HeaderLength, Sent};
 use proptest::collection::vec;
 use proptest::prelude::any;
 use proptest::strategy::Strategy;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 
 use super::hostfwd::LOCALHOST;
+use super::offload::ALL;
 use super::tcp::through_gateway;
 use crate::guest::{GATEWAY6, GUEST6};
 use crate::harness::{self, Case, Mode, Outcome, Stop, ensure, failed, open};
@@ -35,13 +36,6 @@ pub(super) const CASES: &[Case] = &[
     Case::new("hostile/segments-out-of-nowhere", segments),
     Case::new("hostile/urgent-data-gives-nothing-away", urgent),
 ];
-
-const ALL: Features = Features::CSUM
-    .union(Features::HOST_TSO4)
-    .union(Features::HOST_TSO6)
-    .union(Features::GUEST_CSUM)
-    .union(Features::GUEST_TSO4)
-    .union(Features::GUEST_TSO6);
 
 /// A NIC without header, and one that has negotiated everything.
 fn wires(mode: Mode) -> Outcome<[Wire; 2]> {

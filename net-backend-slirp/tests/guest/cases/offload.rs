@@ -32,7 +32,8 @@ pub(super) const CASES: &[Case] = &[
     Case::new("offload/a-guest-with-small-segments", small_segments),
 ];
 
-const ALL: Features = Features::CSUM
+/// What slirp offers.
+pub(super) const ALL: Features = Features::CSUM
     .union(Features::HOST_TSO4)
     .union(Features::HOST_TSO6)
     .union(Features::GUEST_CSUM)

@@ -6,7 +6,7 @@ use std::time::Duration;
 use net_backend_core::{DropReason, Sent};
 use smoltcp::socket::tcp;
 
-use super::hostfwd::{LOCALHOST, bound, bounds, echo_in_guest};
+use super::hostfwd::{LOCALHOST, answer_questions, bound, bounds, echo_in_guest};
 use super::policy::{expect_nobody, expect_nothing, listener, receiver, settle};
 use super::tcp::through_gateway;
 use crate::guest::Guest;
@@ -110,15 +110,7 @@ fn restricted_answers(mode: Mode) -> Outcome {
         }
         Ok(())
     })?;
-    let mut count = 0;
-    guest.both("questions of the host", job, |guest| {
-        while let Some((from, question)) = guest.datagram(socket) {
-            let _full = guest.send_to(socket, from, &question);
-            count += 1;
-        }
-        (count == 5).then_some(())
-    })?;
-    Ok(())
+    answer_questions(&mut guest, socket, job, 5)
 }
 
 /// The port that may answer may answer only those who asked.
