@@ -1,0 +1,69 @@
+//! The seam between the backend and a netmap kernel. Behind it stands `/dev/netmap`, or the model that the tests
+//! play against.
+
+use std::fmt::Debug;
+use std::io;
+use std::sync::Arc;
+
+use net_backend_core::BorrowedDescriptor;
+
+use crate::abi::{BODY_BYTES, HEADER_BYTES};
+use crate::sys::Region;
+
+/// A netmap kernel.
+pub(crate) trait Kernel: Send + Sync + Debug {
+    /// A new descriptor of the control device, bound to no port yet.
+    ///
+    /// # Errors
+    ///
+    /// What `open(2)` said about `/dev/netmap`.
+    fn open(&self) -> io::Result<Box<dyn Control>>;
+}
+
+/// One descriptor of the control device. Bound to rings by a register request, it is what these are synchronised,
+/// mapped and waited for through. Dropping it unbinds them.
+///
+/// Nothing here blocks.
+pub(crate) trait Control: Send + Sync + Debug {
+    /// Sends one request (`NIOCCTRL`): header and body as netmap(4) lays them out. Both come back as the kernel left
+    /// them, also after an error. The pointer fields of the header are 0 on both ways.
+    ///
+    /// # Errors
+    ///
+    /// The errno of the request.
+    fn request(
+        &self,
+        header: &mut [u8; HEADER_BYTES],
+        body: &mut [u8; BODY_BYTES],
+    ) -> io::Result<()>;
+
+    /// Hands what is before `head` of the bound transmit rings to the kernel, and learns what was transmitted
+    /// (`NIOCTXSYNC`).
+    ///
+    /// # Errors
+    ///
+    /// `ENXIO` when bound to nothing, `EIO` when the port went away.
+    fn transmit_sync(&self) -> io::Result<()>;
+
+    /// Gives what is before `head` of the bound receive rings back to the kernel, and learns what arrived
+    /// (`NIOCRXSYNC`).
+    ///
+    /// # Errors
+    ///
+    /// As [`transmit_sync`](Self::transmit_sync).
+    fn receive_sync(&self) -> io::Result<()>;
+
+    /// Maps the memory region of the bound port, `length` bytes.
+    ///
+    /// # Errors
+    ///
+    /// What `mmap(2)` said.
+    fn map(&self, length: usize) -> io::Result<Arc<Region>>;
+
+    /// Readable when a bound receive ring has frames; waiting for it synchronises.
+    fn receive_source(&self) -> BorrowedDescriptor<'_>;
+
+    /// Writable when a bound transmit ring has room; waiting for it synchronises. Another number than
+    /// [`receive_source`](Self::receive_source).
+    fn transmit_source(&self) -> BorrowedDescriptor<'_>;
+}
