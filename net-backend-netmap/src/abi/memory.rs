@@ -1,0 +1,143 @@
+//! What lies in the mapped memory: interfaces, rings, slots.
+
+use super::bytes::{Field, layout};
+
+layout! {
+    /// `struct netmap_slot`: one place of a ring.
+    #[derive(Default)]
+    Slot, 16 bytes {
+        /// The buffer's number.
+        buffer: u32,
+        /// Bytes in it that belong to the frame.
+        length: u16,
+        /// Of [`slot_flag`].
+        flags: u16,
+        /// An address, with [`slot_flag::INDIRECT`].
+        pointer: u64,
+    }
+}
+
+/// Bytes of a slot.
+pub(crate) const SLOT_BYTES: usize = size_of::<Slot>();
+
+impl Slot {
+    pub(crate) fn encode(&self) -> [u8; SLOT_BYTES] {
+        let mut bytes = [0; SLOT_BYTES];
+        self.put(&mut bytes);
+        bytes
+    }
+
+    pub(crate) fn decode(bytes: &[u8; SLOT_BYTES]) -> Self {
+        Self::take(bytes)
+    }
+}
+
+/// Flags of a slot (`NS_*`).
+pub(crate) mod slot_flag {
+    /// The buffer's number was changed.
+    pub(crate) const BUF_CHANGED: u16 = 0x1;
+    /// The NIC is to tell when this slot is done.
+    pub(crate) const REPORT: u16 = 0x2;
+    /// When released, the frame goes on to the other side (NIC or host).
+    pub(crate) const FORWARD: u16 = 0x4;
+    /// The switch does not learn where the sender is.
+    pub(crate) const NO_LEARN: u16 = 0x8;
+    /// The data are at the slot's pointer.
+    pub(crate) const INDIRECT: u16 = 0x10;
+    /// The frame goes on in the next slot.
+    pub(crate) const MOREFRAG: u16 = 0x20;
+    /// Of a monitor: the frame was transmitted by the monitored port.
+    pub(crate) const TXMON: u16 = 0x40;
+    /// The high 8 bits: of a frame received from a VALE switch the number of its slots.
+    pub(crate) const FRAGMENTS_SHIFT: u32 = 8;
+}
+
+/// Flags of a ring (`NR_*`).
+pub(crate) mod ring_flag {
+    /// Each synchronisation notes the time.
+    pub(crate) const TIMESTAMP: u32 = 0x2;
+    /// Slots may have the flag FORWARD.
+    pub(crate) const FORWARD: u32 = 0x4;
+}
+
+/// `struct netmap_ring`. What differs by version and system lies between `flags` and `lock`.
+#[repr(C, align(128))]
+struct NetmapRing {
+    buffers_offset: i64,
+    slots: u32,
+    buffer_size: u32,
+    ring_id: u16,
+    direction: u16,
+    head: u32,
+    cur: u32,
+    tail: u32,
+    flags: u32,
+    others: [u8; 92],
+    lock: [u8; 128],
+}
+
+const _: () = assert!(size_of::<NetmapRing>() == ring::SLOT_ARRAY);
+const _: () = assert!(std::mem::offset_of!(NetmapRing, lock) == 128);
+
+/// Offsets in bytes in a ring.
+pub(crate) mod ring {
+    use super::NetmapRing;
+    use std::mem::offset_of;
+
+    /// From the ring to buffer 0, a signed 64-bit number of bytes.
+    pub(crate) const BUFFERS_OFFSET: usize = offset_of!(NetmapRing, buffers_offset);
+    /// Number of slots, 32 bits.
+    pub(crate) const SLOTS: usize = offset_of!(NetmapRing, slots);
+    /// Bytes of each buffer, 32 bits.
+    pub(crate) const BUFFER_SIZE: usize = offset_of!(NetmapRing, buffer_size);
+    /// The ring's number, 16 bits.
+    pub(crate) const RING_ID: usize = offset_of!(NetmapRing, ring_id);
+    /// 0 to transmit, 1 to receive; 16 bits.
+    pub(crate) const DIRECTION: usize = offset_of!(NetmapRing, direction);
+    /// The first slot that is ours, 32 bits.
+    pub(crate) const HEAD: usize = offset_of!(NetmapRing, head);
+    /// A wait ends when `tail` moves past this slot, 32 bits.
+    pub(crate) const CUR: usize = offset_of!(NetmapRing, cur);
+    /// The first slot that is the kernel's, 32 bits.
+    pub(crate) const TAIL: usize = offset_of!(NetmapRing, tail);
+    /// Of [`ring_flag`](super::ring_flag), 32 bits.
+    pub(crate) const FLAGS: usize = offset_of!(NetmapRing, flags);
+    /// The slots.
+    pub(crate) const SLOT_ARRAY: usize = 256;
+}
+
+/// `struct netmap_if`, without the array of rings behind it.
+#[repr(C)]
+struct NetmapIf {
+    name: [u8; 16],
+    version: u32,
+    flags: u32,
+    tx_rings: u32,
+    rx_rings: u32,
+    buffers_head: u32,
+    host_tx_rings: u32,
+    host_rx_rings: u32,
+    spare: [u32; 3],
+}
+
+const _: () = assert!(size_of::<NetmapIf>() == 56);
+
+/// Offsets in bytes in an interface.
+pub(crate) mod interface {
+    use super::NetmapIf;
+    use std::mem::offset_of;
+
+    /// Transmit rings of the NIC, 32 bits.
+    pub(crate) const TX_RINGS: usize = offset_of!(NetmapIf, tx_rings);
+    /// Receive rings of the NIC, 32 bits.
+    pub(crate) const RX_RINGS: usize = offset_of!(NetmapIf, rx_rings);
+    /// The first of the extra buffers, 32 bits; each begins with the number of the next, the last with 0.
+    pub(crate) const BUFFERS_HEAD: usize = offset_of!(NetmapIf, buffers_head);
+    /// Transmit rings of the host's side, 32 bits.
+    pub(crate) const HOST_TX_RINGS: usize = offset_of!(NetmapIf, host_tx_rings);
+    /// Receive rings of the host's side, 32 bits.
+    pub(crate) const HOST_RX_RINGS: usize = offset_of!(NetmapIf, host_rx_rings);
+    /// From the interface to each ring, signed numbers of bytes as wide as addresses: the NIC's transmit rings, the
+    /// host's, the NIC's receive rings, the host's. A ring that the descriptor is not bound to may be 0.
+    pub(crate) const RING_OFFSETS: usize = size_of::<NetmapIf>();
+}
