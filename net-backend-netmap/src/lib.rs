@@ -2,4 +2,7 @@
 
 mod abi;
 mod gate;
+mod name;
 mod sys;
+
+pub use name::{Directions, Monitor, Pipe, PortKind, PortName, Rings};
