@@ -111,7 +111,18 @@ impl Uri {
 
     /// An error about the target.
     pub fn target_error(&self, problem: ConfigProblem, message: impl Into<String>) -> ConfigError {
-        ConfigError::new(problem, &self.text, self.target_position, message)
+        self.target_error_at(problem, 0, message)
+    }
+
+    /// The same, `offset` bytes into the target.
+    pub fn target_error_at(
+        &self,
+        problem: ConfigProblem,
+        offset: usize,
+        message: impl Into<String>,
+    ) -> ConfigError {
+        let position = self.target_position + offset;
+        ConfigError::new(problem, &self.text, position, message)
     }
 
     /// An error about the scheme.

@@ -96,27 +96,18 @@ impl PortName {
         self.monitor
     }
 
-    /// The same as a monitor of the port.
-    ///
-    /// # Errors
-    ///
-    /// [`ConfigProblem::Conflict`] when the name says already what is watched, or that one direction is wanted only.
-    pub fn with_monitor(self, monitor: Monitor) -> Result<Self, ConfigError> {
-        let text = self.to_string();
-        let refuse = |complaint: &str| {
-            let message = format!("the port name {text} {complaint}");
-            let position = text.rfind('/').unwrap_or(0);
-            let problem = ConfigProblem::Conflict;
-            Err(ConfigError::new(problem, &text, position, message))
-        };
-        match (self.monitor, self.directions) {
-            (None, Directions::Both) => Ok(Self {
-                monitor: Some(monitor),
-                ..self
-            }),
-            (Some(_), _) => refuse("says what is watched already; say it once"),
-            _ => refuse("has only one direction, of which there is no monitor; leave out R or T"),
+    /// The same as a monitor of the port, or why it cannot be one: a sentence that an option begins.
+    pub(crate) fn with_monitor(self, monitor: Monitor) -> Result<Self, &'static str> {
+        if self.monitor.is_some() {
+            return Err("says again what the flags in the port's name say; give one of them");
         }
+        if self.directions != Directions::Both {
+            return Err("watches a port, but its name has R or T; leave R and T out");
+        }
+        Ok(Self {
+            monitor: Some(monitor),
+            ..self
+        })
     }
 
     /// Base and pipe as the kernel takes them in `nr_name`, 64 bytes (`NETMAP_REQ_IFNAMSIZ`) with zeros behind.

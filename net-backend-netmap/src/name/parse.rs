@@ -107,7 +107,7 @@ impl PortName {
                 "watches one direction without a copy, but the kernel has that for both only; write z for both, or leave z out"
             }
             Some(_) if self.directions != Directions::Both => {
-                "is a monitor with R or T; say with t and r what to watch, and leave out R and T"
+                "is a monitor with R or T; say with t and r what to watch, and leave R and T out"
             }
             _ => return Ok(()),
         };
@@ -326,9 +326,9 @@ fn check_interface(cursor: &Cursor<'_>, name: &str) -> Result<(), Complaint> {
     if name == "." || name == ".." {
         return Err(cursor.complaint(0, "is no interface name; write one, as em0"));
     }
-    let refused = |c: char| c.is_whitespace() || c.is_control();
+    let refused = |c: char| c == '?' || c.is_whitespace() || c.is_control();
     if let Some(offset) = name.find(refused) {
-        let text = "has white space or the like in it, which an interface cannot have";
+        let text = "has white space or a question mark in its name; rename the interface";
         return Err(cursor.complaint(offset, text));
     }
     check_part(cursor, "interface", 0, name)
