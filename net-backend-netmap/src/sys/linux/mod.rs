@@ -1,0 +1,11 @@
+mod poll_set;
+
+use crate::sys::numbers;
+
+pub(crate) use poll_set::PollSet;
+
+pub(super) type Number = libc::Ioctl;
+
+pub(super) const CONTROL: Number = numbers::CONTROL as Number;
+pub(super) const TRANSMIT_SYNC: Number = numbers::linux::TRANSMIT_SYNC as Number;
+pub(super) const RECEIVE_SYNC: Number = numbers::linux::RECEIVE_SYNC as Number;
