@@ -8,6 +8,7 @@ mod steps;
 mod test;
 mod tidy;
 mod toolchain;
+mod vm;
 mod workspace;
 
 use std::process::ExitCode;
@@ -23,6 +24,7 @@ enum Cli {
     Cross(cross::Options),
     Demo(demo::Options),
     Bench(bench::Options),
+    Vm(vm::Options),
 }
 
 fn main() -> ExitCode {
@@ -32,6 +34,7 @@ fn main() -> ExitCode {
         Cli::Cross(options) => cross::run(&options),
         Cli::Demo(options) => demo::run(&options),
         Cli::Bench(options) => bench::run(&options),
+        Cli::Vm(options) => vm::run(&options),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

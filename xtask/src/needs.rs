@@ -40,6 +40,15 @@ pub(crate) fn ensure(needs: &[Need], setup: bool) -> Result<()> {
     if !setup {
         bail!("{}", advice(&missing));
     }
+    install(&packages)
+}
+
+/// Installs Debian packages, for `--setup`.
+///
+/// # Errors
+///
+/// If apt-get cannot be run, or does not find them.
+pub(crate) fn install(packages: &[&str]) -> Result<()> {
     println!("--setup: installing {}", packages.join(", "));
     let mut install = vec!["install", "--yes", "--no-install-recommends"];
     install.extend(packages);
