@@ -16,6 +16,7 @@ use anyhow::{Result, bail, ensure};
 use clap::Args;
 
 use crate::needs::{self, Need};
+use netmap::Boot;
 use qemu::Accelerator;
 
 const QEMU: Need = Need {
@@ -33,9 +34,9 @@ const LEAST_MEMORY: u32 = 256;
 /// --kernel-dir=/lib/modules/VERSION/build && make` in a clone of netmap, which leaves netmap.ko.
 ///
 /// The guest is QEMU with two processors, that kernel from /boot, and a file system in memory with the test programs,
-/// linked statically, and nothing else: no disk, no network, no shell. It loads the modules that the tests want (veth and
-/// tun, from /lib/modules), the netmap module, and those that are given with --module, then runs each test program as
-/// root, with NET_BACKEND_REQUIRE=netmap: what cannot run there fails. NET_BACKEND_SEED and NET_BACKEND_FRAMES are passed on.
+/// linked statically, and nothing else: no disk, no network, no shell. It loads the netmap module, those that are given
+/// with --module, and veth and tun from /lib/modules, then runs each test program as root, with
+/// NET_BACKEND_REQUIRE=netmap: what cannot run there fails. NET_BACKEND_SEED and NET_BACKEND_FRAMES are passed on.
 ///
 /// What the programs write is shown as it comes. The command fails if one of them fails, if the guest ends early, says
 /// nothing for too long, or if its kernel complains on its console, of which the last lines are shown then; all of it is in
@@ -90,8 +91,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         }
         bail!("--netmap-module FILE is missing; `cargo xtask vm --help` says how to build one");
     };
-    let boot = netmap::boot(module, options)?;
-    boot.run(options)
+    Boot::find(module, options)?.run(options)
 }
 
 impl Options {

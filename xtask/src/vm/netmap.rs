@@ -21,7 +21,7 @@ use crate::workspace::Workspace;
 /// The crate whose tests are run.
 const PACKAGE: &str = "net-backend-netmap";
 
-/// Modules of the kernel that the tests use: ports in emulated mode, and what frames of them are compared with.
+/// Modules of the kernel for interfaces that the tests make.
 const WANTED: &[&str] = &["veth", "tun"];
 
 /// Names the backends whose cases fail if they cannot run.
@@ -37,30 +37,30 @@ pub(super) struct Boot {
     modules: Modules,
 }
 
-/// Finds the kernel for the netmap module, and the other modules.
-///
-/// # Errors
-///
-/// If a file is missing, or does not fit the others.
-pub(super) fn boot(module: &Path, options: &Options) -> Result<Boot> {
-    let netmap = Module::load(module).context("--netmap-module")?;
-    let others = options.modules.iter().map(|path| Module::load(path));
-    let others: Vec<Module> = others.collect::<Result<_>>().context("--module")?;
-    let kernel = match &options.kernel {
-        Some(image) => Kernel::load(image).context("--kernel")?,
-        None => installed(netmap.info.version(), options.setup)?,
-    };
-    let mut modules = kernel.modules_beside(&netmap)?;
-    for module in [netmap].into_iter().chain(others) {
-        modules.add(module)?;
-    }
-    for name in WANTED {
-        modules.add_named(name)?;
-    }
-    Ok(Boot { kernel, modules })
-}
-
 impl Boot {
+    /// Finds the kernel for the netmap module, and the other modules.
+    ///
+    /// # Errors
+    ///
+    /// If a file is missing, or does not fit the others.
+    pub(super) fn find(module: &Path, options: &Options) -> Result<Self> {
+        let netmap = Module::load(module).context("--netmap-module")?;
+        let others = options.modules.iter().map(|path| Module::load(path));
+        let others: Vec<Module> = others.collect::<Result<_>>().context("--module")?;
+        let kernel = match &options.kernel {
+            Some(image) => Kernel::load(image).context("--kernel")?,
+            None => installed(netmap.info.version(), options.setup)?,
+        };
+        let mut modules = kernel.modules_beside(&netmap)?;
+        for module in [netmap].into_iter().chain(others) {
+            modules.add(module)?;
+        }
+        for name in WANTED {
+            modules.add_named(name)?;
+        }
+        Ok(Self { kernel, modules })
+    }
+
     /// Builds the tests and runs them in a guest.
     ///
     /// # Errors
@@ -87,8 +87,8 @@ impl Boot {
         };
         let outcome = machine.run();
         let kept = workspace.target.join("vm/console.log");
-        if console.exists() {
-            fs::copy(&console, &kept).with_context(|| kept.display().to_string())?;
+        if let Err(error) = fs::copy(&console, &kept) {
+            println!("cannot keep the console as {}: {error}", kept.display());
         }
         outcome
     }
