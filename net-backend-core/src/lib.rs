@@ -64,7 +64,7 @@ pub use port_forwarding::{
     Connection, ConnectionDirection, ConnectionProtocol, Forwarding, PortForwarding,
 };
 pub use queue::{DropReason, QueuePair, Received, RxQueue, Sent, TxQueue};
-pub use registry::{AbsentDriver, Driver, Registry};
+pub use registry::{AbsentDriver, Driver, Registry, Spelling};
 pub use source::{Interest, Source};
 pub use sys::{
     Bell, BorrowedDescriptor, OwnedDescriptor, RxSlice, TxSlice, gather, scatter, total_length,

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::fmt;
 
 use crate::{ConfigProblem, Environment, NetBackend, OptionSpec, Result, Uri};
@@ -26,7 +27,12 @@ pub struct Driver {
 pub struct Registry {
     drivers: Vec<&'static Driver>,
     absent: Vec<AbsentDriver>,
+    spellings: Vec<Spelling>,
 }
+
+/// Makes a URI of a text that has another spelling, `vale0:vm1` for `netmap:vale0:vm1`; `None` for a text that it
+/// does not know.
+pub type Spelling = fn(&str) -> Option<String>;
 
 /// A driver that was left out of the build.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +49,7 @@ impl Registry {
         Self {
             drivers: drivers.into_iter().collect(),
             absent: Vec::new(),
+            spellings: Vec::new(),
         }
     }
 
@@ -58,6 +65,13 @@ impl Registry {
     pub fn with(mut self, driver: &'static Driver) -> Self {
         self.drivers.retain(|known| known.scheme != driver.scheme);
         self.drivers.push(driver);
+        self
+    }
+
+    /// The same with another spelling for URIs. It is asked only for texts whose scheme no driver has.
+    #[must_use]
+    pub fn with_spelling(mut self, spelling: Spelling) -> Self {
+        self.spellings.push(spelling);
         self
     }
 
@@ -89,7 +103,7 @@ impl Registry {
     /// [`Error::Config`](crate::Error::Config) for a text that is not right, before anything is touched; whatever
     /// the driver says otherwise.
     pub fn open(&self, uri: &str, environment: &Environment) -> Result<Box<dyn NetBackend>> {
-        self.open_uri(&uri.parse()?, environment)
+        self.open_known(&self.respelled(uri).parse()?, environment)
     }
 
     /// The same with a URI that was parsed, or built, before.
@@ -98,7 +112,27 @@ impl Registry {
     ///
     /// As [`open`](Self::open).
     pub fn open_uri(&self, uri: &Uri, environment: &Environment) -> Result<Box<dyn NetBackend>> {
+        let text = uri.to_string();
+        match self.respelled(&text) {
+            Cow::Borrowed(_) => self.open_known(uri, environment),
+            Cow::Owned(respelled) => self.open_known(&respelled.parse()?, environment),
+        }
+    }
+
+    fn open_known(&self, uri: &Uri, environment: &Environment) -> Result<Box<dyn NetBackend>> {
         (self.driver(uri)?.open)(uri, environment)
+    }
+
+    fn respelled<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        let scheme = text.split(':').next().unwrap_or_default();
+        let present = self.drivers.iter().map(|driver| driver.scheme);
+        let absent = self.absent.iter().map(|absent| absent.scheme);
+        if present.chain(absent).any(|known| known == scheme) {
+            return text.into();
+        }
+        let mut spellings = self.spellings.iter();
+        let respelled = spellings.find_map(|spelling| spelling(text));
+        respelled.map_or(text.into(), Cow::Owned)
     }
 
     fn unknown(&self, uri: &Uri) -> crate::Error {

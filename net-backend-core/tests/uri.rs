@@ -2,7 +2,7 @@
 
 use net_backend_core::memory::{LOOPBACK, NULL};
 use net_backend_core::{
-    AbsentDriver, ConfigProblem, Environment, Error, ErrorKind, OptionSpec, Registry, Uri,
+    AbsentDriver, ConfigProblem, Environment, Error, ErrorKind, OptionSpec, Registry, Spelling, Uri,
 };
 use proptest::prelude::*;
 
@@ -264,6 +264,45 @@ fn a_registry_replaces_a_scheme() {
     let schemes: Vec<_> = registry.drivers().iter().map(|it| it.scheme).collect();
     assert_eq!(schemes, ["loopback", "null"]);
     let opened = registry.open("null:", &Environment::default()).unwrap();
+    assert_eq!(opened.describe().to_string(), "null:");
+}
+
+#[test]
+fn another_spelling_is_for_schemes_that_nobody_has() {
+    let respell: Spelling = |text| {
+        text.strip_prefix("echo")
+            .map(|rest| format!("loopback{rest}"))
+    };
+    let hijack: Spelling = |_| Some("null:".to_owned());
+    let registry = Registry::new([&NULL, &LOOPBACK]).with_spelling(respell);
+    let environment = Environment::default();
+    let uri: Uri = "echo:?mtu=9000".parse().unwrap();
+    for opened in [
+        registry.open("echo:?mtu=9000", &environment),
+        registry.open_uri(&uri, &environment),
+    ] {
+        assert_eq!(opened.unwrap().describe().to_string(), "loopback:?mtu=9000");
+    }
+    let error = registry.open("echo:a", &environment).unwrap_err();
+    let expected = "loopback takes no target; write loopback:";
+    expect_config(&error, "loopback:a", ConfigProblem::BadTarget, 9, expected);
+    let error = registry.open("Echo:", &environment).unwrap_err();
+    assert!(
+        error.to_string().starts_with("a scheme is made of"),
+        "{error}"
+    );
+
+    let absent = AbsentDriver {
+        scheme: "tap",
+        feature: "tap",
+    };
+    let registry = registry.with_absent([absent]).with_spelling(hijack);
+    assert!(registry.open("tap:tap0", &environment).is_err());
+    let opened = registry.open("loopback:", &environment).unwrap();
+    assert_eq!(opened.describe().to_string(), "loopback:");
+    let opened = registry.open("echo:", &environment).unwrap();
+    assert_eq!(opened.describe().to_string(), "loopback:");
+    let opened = registry.open("other:", &environment).unwrap();
     assert_eq!(opened.describe().to_string(), "null:");
 }
 
