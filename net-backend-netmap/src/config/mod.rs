@@ -1,7 +1,7 @@
 mod options;
 mod read;
 
-use net_backend_core::{ConfigError, Uri};
+use net_backend_core::{ConfigError, MacAddr, Uri};
 
 use crate::PortName;
 
@@ -25,6 +25,8 @@ pub struct NetmapConfig {
     pub fragments: Option<u8>,
     /// Make a persistent interface of VALE with the port's name if there is none.
     pub persist: bool,
+    /// The address that the guest's NIC should have.
+    pub mac: Option<MacAddr>,
     /// Descriptors of this process, by number, each an open `/dev/netmap` that is bound to no port. The backend works on
     /// duplicates: they stay open, and yours. With none it opens its own, which is what needs privilege.
     pub descriptors: Vec<i32>,
@@ -53,6 +55,7 @@ impl NetmapConfig {
             virtio_header: VirtioHeader::Auto,
             fragments: None,
             persist: false,
+            mac: None,
             descriptors: Vec::new(),
         }
     }
@@ -88,6 +91,7 @@ impl NetmapConfig {
             ("vnet-hdr", header),
             ("fragments", self.fragments.map(|slots| slots.to_string())),
             ("persist", self.persist.then(|| "on".to_owned())),
+            ("mac", self.mac.map(|mac| mac.to_string())),
         ];
         let mut uri = Uri::new("netmap").with_target(&self.port.to_string());
         for (key, value) in options {

@@ -37,6 +37,7 @@ pub(crate) const OPTIONS: &[OptionSpec] = &[
         "on|off",
         "make an interface of VALE with this name if there is none, which stays (off)",
     ),
+    OptionSpec::new("mac", "MAC", "the address that the guest's NIC should have"),
     OptionSpec::new(
         "fd",
         "N",

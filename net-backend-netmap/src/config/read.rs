@@ -34,6 +34,7 @@ pub(super) fn config(uri: &Uri) -> Result<NetmapConfig, ConfigError> {
     config.fragments = given(&options, "fragments", |value| {
         value.number(1..=u8::try_from(MAX_FRAGMENTS).unwrap_or(u8::MAX))
     })?;
+    config.mac = given(&options, "mac", OptionValue::mac)?;
     config.descriptors = descriptors(&options)?;
     Ok(config)
 }

@@ -17,13 +17,13 @@ fn without_options_nothing_is_asked_for() {
     assert_eq!((config.rings, config.slots), (None, None));
     assert_eq!((config.extra_buffers, config.fragments), (None, None));
     assert_eq!(config.virtio_header, VirtioHeader::Auto);
-    assert!(!config.persist && config.descriptors.is_empty());
+    assert!(!config.persist && config.mac.is_none() && config.descriptors.is_empty());
     assert_eq!(config.port.monitor(), None);
 }
 
 #[test]
 fn every_option_is_read() {
-    let text = "netmap:vale0:vm1?rings=4&slots=512&extra-bufs=64&vnet-hdr=on&fragments=33&persist=on&fd=7&fd=5";
+    let text = "netmap:vale0:vm1?rings=4&slots=512&extra-bufs=64&vnet-hdr=on&fragments=33&persist=on&mac=52:54:00:12:34:56&fd=7&fd=5";
     let config = read(text).unwrap();
     assert_eq!((config.rings, config.slots), (Some(4), Some(512)));
     assert_eq!(
@@ -32,6 +32,7 @@ fn every_option_is_read() {
     );
     assert_eq!(config.virtio_header, VirtioHeader::On);
     assert!(config.persist);
+    assert_eq!(config.mac, "52:54:00:12:34:56".parse().ok());
     assert_eq!(config.descriptors, [7, 5]);
     assert_eq!(config.to_uri().to_string(), text);
 }
@@ -102,7 +103,7 @@ netmap:netmap:em0
 netmap:vale0?persist=on
             ^ BadTarget: the port name vale0 begins with vale, as VALE ports do, but has no colon; write vale0:vm1
 netmap:em0?queues=2
-           ^ UnknownKey: unknown option queues; netmap takes rings, slots, extra-bufs, vnet-hdr, fragments, monitor, persist, fd
+           ^ UnknownKey: unknown option queues; netmap takes rings, slots, extra-bufs, vnet-hdr, fragments, monitor, persist, mac, fd
 netmap:vale0:a?rings=2&rings=2
                        ^ DuplicateKey: rings was given before; give it once
 netmap:vale0:a?rings=0
@@ -155,6 +156,8 @@ netmap:em0/r?persist=on
                      ^ BadValue: persist=on makes a port, but a monitor watches one that is open; leave it out
 netmap:em0^?persist=on
                     ^ BadValue: persist=on makes an interface of VALE, which has no host rings; leave one of them out
+netmap:em0?mac=01:00:5e:00:00:01
+               ^ BadValue: mac=01:00:5e:00:00:01 is a multicast address; a NIC's own address has an even first byte
 netmap:em0?fd=2
               ^ BadValue: fd=2 is not a number from 3 to 2147483647
 netmap:em0?fd=-1
@@ -224,6 +227,7 @@ const PIECES: &[&str] = &[
     "zero-copy",
     "12",
     "4096",
+    "mac=",
     "65536",
     "%",
     "ü",
