@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use net_backend_core::BorrowedDescriptor;
 
-use crate::abi::{BODY_BYTES, HEADER_BYTES};
+use crate::abi::{BODY_BYTES, Body, HEADER_BYTES, Header, NAME_BYTES, RequestKind};
 use crate::sys::Region;
 
 /// A netmap kernel.
@@ -66,4 +66,24 @@ pub(crate) trait Control: Send + Sync + Debug {
     /// Writable when a bound transmit ring has room; waiting for it synchronises. Another number than
     /// [`receive_source`](Self::receive_source).
     fn transmit_source(&self) -> BorrowedDescriptor<'_>;
+}
+
+impl dyn Control + '_ {
+    /// Sends a request about the port of this name, and takes the kernel's answer into `body`.
+    ///
+    /// # Errors
+    ///
+    /// The errno of the request; `body` is as it was.
+    pub(crate) fn ask<B: Body>(
+        &self,
+        kind: RequestKind,
+        name: [u8; NAME_BYTES],
+        body: &mut B,
+    ) -> io::Result<()> {
+        let mut header = Header::new(kind, name).encode();
+        let mut bytes = body.encode();
+        self.request(&mut header, &mut bytes)?;
+        *body = B::decode(&bytes);
+        Ok(())
+    }
 }

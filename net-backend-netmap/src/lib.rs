@@ -2,8 +2,10 @@
 
 mod abi;
 mod config;
+pub mod control;
 mod gate;
 mod name;
+mod remedies;
 mod sys;
 
 pub use config::{NetmapConfig, VirtioHeader};

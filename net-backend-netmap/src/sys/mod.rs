@@ -13,7 +13,7 @@
 mod kernel;
 #[cfg(any(target_os = "linux", target_os = "freebsd"))]
 mod numbers;
-#[cfg(all(test, any(target_os = "linux", target_os = "freebsd")))]
+#[cfg(test)]
 mod poll_set_tests;
 mod region;
 

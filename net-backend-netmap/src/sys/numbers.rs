@@ -5,15 +5,18 @@ use crate::abi::HEADER_BYTES;
 
 const LETTER: u32 = b'i' as u32;
 const INOUT: u32 = 0xc000_0000;
+const HEADER: u32 = 88;
+
+const _: () = assert!(HEADER as usize == HEADER_BYTES);
 
 /// `NIOCCTRL`, whose argument is a header. The same everywhere.
-pub(super) const CONTROL: u32 = INOUT | (HEADER_BYTES as u32) << 16 | LETTER << 8 | 151;
+pub(super) const CONTROL: u32 = INOUT | (HEADER << 16) | (LETTER << 8) | 151;
 
 /// `NIOCTXSYNC` and `NIOCRXSYNC`, which have no argument.
 #[cfg(any(test, target_os = "linux"))]
 pub(super) mod linux {
-    pub(in crate::sys) const TRANSMIT_SYNC: u32 = super::LETTER << 8 | 148;
-    pub(in crate::sys) const RECEIVE_SYNC: u32 = super::LETTER << 8 | 149;
+    pub(in crate::sys) const TRANSMIT_SYNC: u32 = (super::LETTER << 8) | 148;
+    pub(in crate::sys) const RECEIVE_SYNC: u32 = (super::LETTER << 8) | 149;
 }
 
 /// `NIOCTXSYNC` and `NIOCRXSYNC`, which have no argument, and say so.
@@ -21,8 +24,8 @@ pub(super) mod linux {
 pub(super) mod freebsd {
     const VOID: u32 = 0x2000_0000;
 
-    pub(in crate::sys) const TRANSMIT_SYNC: u32 = VOID | super::LETTER << 8 | 148;
-    pub(in crate::sys) const RECEIVE_SYNC: u32 = VOID | super::LETTER << 8 | 149;
+    pub(in crate::sys) const TRANSMIT_SYNC: u32 = VOID | (super::LETTER << 8) | 148;
+    pub(in crate::sys) const RECEIVE_SYNC: u32 = VOID | (super::LETTER << 8) | 149;
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
 //! What both systems' sets have to do, on sockets.
+#![cfg(any(target_os = "linux", target_os = "freebsd"))]
 
 use std::io::{Read, Write};
 use std::os::fd::AsFd;
