@@ -7,6 +7,8 @@ mod gate;
 mod name;
 mod remedies;
 mod sys;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 
 pub use config::{NetmapConfig, VirtioHeader};
 pub use name::{Directions, Monitor, Pipe, PortKind, PortName, Rings};

@@ -16,6 +16,8 @@ mod numbers;
 #[cfg(test)]
 mod poll_set_tests;
 mod region;
+#[cfg(any(test, feature = "testing"))]
+mod region_model;
 
 #[cfg(target_os = "freebsd")]
 #[path = "freebsd/mod.rs"]
