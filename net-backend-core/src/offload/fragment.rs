@@ -32,16 +32,20 @@ pub fn fragment(
         return Ok(());
     }
     let cutter = Cutter::new(frame, &headers, mtu, identification).ok_or(Malformed)?;
-    let largest = cutter.head + cutter.added + cutter.step;
+    let head_length = cutter.head_length();
+    let largest = head_length + cutter.step;
     if scratch.len() < largest {
         scratch.resize(largest, 0);
     }
-    let mut start = cutter.head;
-    while start < headers.end {
-        let end = headers.end.min(start + cutter.step);
-        let length = cutter.cut(start..end, scratch).ok_or(Malformed)?;
-        sink(scratch.get(..length).ok_or(Malformed)?);
-        start = end;
+    let mut next = Some(cutter.first());
+    while let Some(part) = next.map(|start| cutter.part(start)) {
+        let length = head_length + part.len();
+        let built = scratch.get_mut(..length).ok_or(Malformed)?;
+        let (head, payload) = built.split_at_mut_checked(head_length).ok_or(Malformed)?;
+        payload.copy_from_slice(frame.get(part.clone()).ok_or(Malformed)?);
+        cutter.cut(frame, part.clone(), head).ok_or(Malformed)?;
+        sink(built);
+        next = cutter.following(&part);
     }
     Ok(())
 }
@@ -49,8 +53,9 @@ pub fn fragment(
 /// "More fragments" in an IPv4 header.
 const MORE: u16 = 0x2000;
 
-struct Cutter<'a> {
-    frame: &'a [u8],
+/// How one packet is cut into fragments, one after the other.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cutter {
     version: u8,
     /// End of the headers that every fragment has.
     head: usize,
@@ -64,8 +69,14 @@ struct Cutter<'a> {
     identification: u32,
 }
 
-impl<'a> Cutter<'a> {
-    fn new(frame: &'a [u8], headers: &Headers, mtu: usize, identification: u32) -> Option<Self> {
+impl Cutter {
+    /// As [`fragment()`], but for a packet that may be short enough; `None` for what that refuses.
+    pub(crate) fn new(
+        frame: &[u8],
+        headers: &Headers,
+        mtu: usize,
+        identification: u32,
+    ) -> Option<Self> {
         let version = headers.version();
         let (head, next, added) = match version {
             4 => (headers.transport, 0, 0),
@@ -85,7 +96,6 @@ impl<'a> Cutter<'a> {
             return None;
         }
         (step > 0).then_some(Self {
-            frame,
             version,
             head,
             added,
@@ -96,23 +106,42 @@ impl<'a> Cutter<'a> {
         })
     }
 
-    /// Builds the fragment with that part of the frame at the beginning of `into`; returns its length.
-    fn cut(&self, part: Range<usize>, into: &mut [u8]) -> Option<usize> {
-        let head = self.head + self.added;
-        let end = head + part.len();
-        into.get_mut(..self.head)?
-            .copy_from_slice(self.frame.get(..self.head)?);
-        into.get_mut(head..end)?
-            .copy_from_slice(self.frame.get(part.clone())?);
-        match self.version {
-            4 => self.put_ipv4(into, part, end)?,
-            _ => self.put_ipv6(into, part, end)?,
-        }
-        Some(end)
+    /// Length of the headers that every fragment has, in bytes.
+    #[inline]
+    pub(crate) fn head_length(&self) -> usize {
+        self.head + self.added
     }
 
-    fn put_ipv4(&self, into: &mut [u8], part: Range<usize>, end: usize) -> Option<()> {
-        let field = be16(self.frame, NETWORK + 6)?;
+    /// Where the first part of the packet begins.
+    #[inline]
+    pub(crate) fn first(&self) -> usize {
+        self.head
+    }
+
+    /// The part of the packet that is in the fragment that begins at `start`.
+    #[inline]
+    pub(crate) fn part(&self, start: usize) -> Range<usize> {
+        start..self.end.min(start + self.step)
+    }
+
+    /// Where the part behind this one begins; `None` behind the last.
+    #[inline]
+    pub(crate) fn following(&self, part: &Range<usize>) -> Option<usize> {
+        (part.end < self.end).then_some(part.end)
+    }
+
+    /// Builds the headers of the fragment with that part of the frame in `head`, which has their length.
+    pub(crate) fn cut(&self, frame: &[u8], part: Range<usize>, head: &mut [u8]) -> Option<()> {
+        head.get_mut(..self.head)?
+            .copy_from_slice(frame.get(..self.head)?);
+        match self.version {
+            4 => self.put_ipv4(frame, part, head),
+            _ => self.put_ipv6(frame, part, head),
+        }
+    }
+
+    fn put_ipv4(&self, frame: &[u8], part: Range<usize>, head: &mut [u8]) -> Option<()> {
+        let field = be16(frame, NETWORK + 6)?;
         let units = u16::try_from((part.start - self.head) / 8).ok()?;
         let offset = (field & 0x1fff) + units;
         let more = if part.end < self.end {
@@ -120,28 +149,30 @@ impl<'a> Cutter<'a> {
         } else {
             field & MORE
         };
-        put(into, NETWORK + 2, be_bytes(end - NETWORK)?)?;
+        let length = self.head_length() - NETWORK + part.len();
+        put(head, NETWORK + 2, be_bytes(length)?)?;
         put(
-            into,
+            head,
             NETWORK + 6,
             (field & 0xc000 | more | offset).to_be_bytes(),
         )?;
-        let header = into.get_mut(NETWORK..self.head)?;
+        let header = head.get_mut(NETWORK..self.head)?;
         if part.start > self.head {
             drop_first_only_options(header.get_mut(20..)?);
         }
         put_ipv4_checksum(header)
     }
 
-    fn put_ipv6(&self, into: &mut [u8], part: Range<usize>, end: usize) -> Option<()> {
+    fn put_ipv6(&self, frame: &[u8], part: Range<usize>, head: &mut [u8]) -> Option<()> {
         let offset = u16::try_from(part.start - self.head).ok()?;
         let more = u16::from(part.end < self.end);
         let [o0, o1] = (offset | more).to_be_bytes();
         let [i0, i1, i2, i3] = self.identification.to_be_bytes();
-        let [next] = chunk(self.frame, self.next)?;
-        put(into, NETWORK + 4, be_bytes(end - NETWORK - 40)?)?;
-        put(into, self.next, [extension::FRAGMENT])?;
-        put(into, self.head, [next, 0, o0, o1, i0, i1, i2, i3])
+        let [next] = chunk(frame, self.next)?;
+        let length = self.head_length() - NETWORK - 40 + part.len();
+        put(head, NETWORK + 4, be_bytes(length)?)?;
+        put(head, self.next, [extension::FRAGMENT])?;
+        put(head, self.head, [next, 0, o0, o1, i0, i1, i2, i3])
     }
 }
 

@@ -28,6 +28,9 @@ pub use headers::{Headers, Protocol, TcpFlags};
 pub use reassemble::Reassembler;
 pub use segment::{Checksum, segment, segments};
 
+pub(crate) use fragment::Cutter as FragmentCutter;
+pub(crate) use segment::Cutter as SegmentCutter;
+
 /// The frame is not what its headers, or the virtio-net header with it, say that it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the frame is malformed: its lengths or offsets contradict each other")]

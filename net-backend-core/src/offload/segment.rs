@@ -43,20 +43,22 @@ pub fn segment(
     sink: &mut impl FnMut(&[u8], &VirtioNetHeader),
 ) -> Result<(), Malformed> {
     let cutter = Cutter::new(frame, header, size, checksum).ok_or(Malformed)?;
-    let largest = cutter.headers.payload + cutter.step.min(cutter.headers.payload_length());
+    let head_length = cutter.head_length();
+    let largest = head_length + cutter.step.min(cutter.headers.payload_length());
     if scratch.len() < largest {
         scratch.resize(largest, 0);
     }
-    let mut start = cutter.headers.payload;
-    loop {
-        let end = cutter.headers.end.min(start + cutter.step);
-        let (length, header) = cutter.cut(start..end, scratch).ok_or(Malformed)?;
-        sink(scratch.get(..length).ok_or(Malformed)?, &header);
-        start = end;
-        if start >= cutter.headers.end {
-            return Ok(());
-        }
+    let mut next = Some(head_length);
+    while let Some(part) = next.map(|start| cutter.part(start)) {
+        let length = head_length + part.len();
+        let built = scratch.get_mut(..length).ok_or(Malformed)?;
+        let (head, payload) = built.split_at_mut_checked(head_length).ok_or(Malformed)?;
+        payload.copy_from_slice(frame.get(part.clone()).ok_or(Malformed)?);
+        let header = cutter.cut(frame, part.clone(), head).ok_or(Malformed)?;
+        sink(built, &header);
+        next = cutter.following(&part);
     }
+    Ok(())
 }
 
 /// How many frames [`segment()`] makes of a super-frame with that payload when it cuts it at `size` bytes; 1
@@ -77,21 +79,25 @@ fn step(header: &VirtioNetHeader, size: usize) -> Option<usize> {
     }
 }
 
-struct Cutter<'a> {
-    frame: &'a [u8],
-    header: &'a VirtioNetHeader,
+/// How one super-frame is cut into segments, one after the other.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cutter {
+    header: VirtioNetHeader,
     headers: Headers,
     checksum: Checksum,
     /// Payload bytes in each frame but the last.
     step: usize,
+    /// The sum of the pseudo-header of a segment without its length.
+    pseudo: Sum,
     /// The checksum was complete and wrong.
     is_spoilt: bool,
 }
 
-impl<'a> Cutter<'a> {
-    fn new(
-        frame: &'a [u8],
-        header: &'a VirtioNetHeader,
+impl Cutter {
+    /// As [`segment()`]; `None` for what it refuses.
+    pub(crate) fn new(
+        frame: &[u8],
+        header: &VirtioNetHeader,
         size: usize,
         checksum: Checksum,
     ) -> Option<Self> {
@@ -102,14 +108,14 @@ impl<'a> Cutter<'a> {
             Segmentation::Udp => headers.protocol == Protocol::Udp,
             Segmentation::None | Segmentation::UdpFragments => false,
         };
-        if !fits || headers.is_fragment || !checksum::is_plain(&headers) {
+        if !fits || headers.is_fragment {
             return None;
         }
+        let pseudo = pseudo_without_length(frame, header, &headers)?;
         let is_spoilt =
             !header.flags.contains(HeaderFlags::NEEDS_CSUM) && !checksum::is_valid(frame, &headers);
         Some(Self {
-            frame,
-            header,
+            header: *header,
             headers,
             checksum: if is_spoilt {
                 Checksum::Complete
@@ -117,37 +123,58 @@ impl<'a> Cutter<'a> {
                 checksum
             },
             step: step(header, size)?,
+            pseudo,
             is_spoilt,
         })
     }
 
-    /// Builds the frame with that part of the payload at the beginning of `into`; returns its length and
-    /// header.
-    fn cut(&self, payload: Range<usize>, into: &mut [u8]) -> Option<(usize, VirtioNetHeader)> {
-        let before = payload.start - self.headers.payload;
-        let end = self.headers.payload + payload.len();
-        let (head, body) = into
-            .get_mut(..end)?
-            .split_at_mut_checked(self.headers.payload)?;
-        head.copy_from_slice(self.frame.get(..self.headers.payload)?);
-        body.copy_from_slice(self.frame.get(payload.clone())?);
+    /// Length of the headers that every segment has, in bytes: where the payload of the super-frame begins.
+    #[inline]
+    pub(crate) fn head_length(&self) -> usize {
+        self.headers.payload
+    }
+
+    /// The part of the super-frame that is the payload of the segment that begins at `start`.
+    #[inline]
+    pub(crate) fn part(&self, start: usize) -> Range<usize> {
+        start..self.headers.end.min(start + self.step)
+    }
+
+    /// Where the part behind this one begins; `None` behind the last.
+    #[inline]
+    pub(crate) fn following(&self, part: &Range<usize>) -> Option<usize> {
+        (part.end < self.headers.end).then_some(part.end)
+    }
+
+    /// Builds the headers of the segment with that part of the super-frame in `head`, which has their length;
+    /// returns its virtio-net header.
+    pub(crate) fn cut(
+        &self,
+        frame: &[u8],
+        part: Range<usize>,
+        head: &mut [u8],
+    ) -> Option<VirtioNetHeader> {
+        let before = part.start - self.headers.payload;
+        let end = self.headers.payload + part.len();
+        let payload = frame.get(part.clone())?;
+        head.copy_from_slice(frame.get(..self.headers.payload)?);
         self.put_network(head, before, end)?;
         match self.headers.protocol {
-            Protocol::Tcp => self.put_tcp(head, before, payload.end)?,
+            Protocol::Tcp => self.put_tcp(head, before, part.end)?,
             _ => put(
                 head,
                 self.headers.transport + 4,
                 be_bytes(end - self.headers.transport)?,
             )?,
         }
-        let mut header = self.put_checksum(into.get_mut(..end)?)?;
+        let mut header = self.put_checksum(head, payload)?;
         if payload.len() > usize::from(self.header.segment_size) {
             header.segmentation = self.header.segmentation;
             header.ecn = self.header.ecn && before == 0;
             header.segment_size = self.header.segment_size;
             header.header_length = u16::try_from(self.headers.payload).ok()?;
         }
-        Some((end, header))
+        Some(header)
     }
 
     /// Length and identification in the IP header, for a frame that ends at `end`, `before` bytes into the
@@ -178,15 +205,18 @@ impl<'a> Cutter<'a> {
         put(head, transport + 13, [flags.bits()])
     }
 
-    fn put_checksum(&self, frame: &mut [u8]) -> Option<VirtioNetHeader> {
-        let at = self.headers.transport + self.headers.checksum_offset()?;
-        let pseudo = checksum::pseudo(&self.headers, frame.len() - self.headers.transport);
+    fn put_checksum(&self, head: &mut [u8], payload: &[u8]) -> Option<VirtioNetHeader> {
+        let transport = self.headers.transport;
+        let at = transport + self.headers.checksum_offset()?;
+        let pseudo = self.pseudo + length_sum(head.len() - transport + payload.len());
         if self.checksum == Checksum::Partial {
-            put(frame, at, pseudo.value().to_be_bytes())?;
+            put(head, at, pseudo.value().to_be_bytes())?;
             return checksum::partial_header(&self.headers);
         }
-        put(frame, at, [0; 2])?;
-        let sum = pseudo + Sum::of(frame.get(self.headers.transport..)?);
+        put(head, at, [0; 2])?;
+        let covered = head.get(transport..)?;
+        let covered = Sum::of(covered).followed_by(covered.len(), Sum::of(payload));
+        let sum = pseudo + covered;
         let mut checksum = match self.headers.protocol {
             Protocol::Udp => sum.nonzero_checksum(),
             _ => sum.checksum(),
@@ -195,9 +225,29 @@ impl<'a> Cutter<'a> {
             // Neither 0, which UDP takes for "none", nor the same in one's complement.
             checksum = checksum.checked_add(1).unwrap_or(1);
         }
-        put(frame, at, checksum.to_be_bytes())?;
+        put(head, at, checksum.to_be_bytes())?;
         Some(VirtioNetHeader::default())
     }
+}
+
+/// The sum of the pseudo-header without its length. Behind IPv6 extension headers only the sender knows it, since
+/// a routing header has the last address: there it is taken from the checksum field of a frame that needs its
+/// checksum completed.
+fn pseudo_without_length(frame: &[u8], header: &VirtioNetHeader, headers: &Headers) -> Option<Sum> {
+    if checksum::is_plain(headers) {
+        return Some(checksum::pseudo(headers, 0));
+    }
+    let offset = headers.checksum_offset()?;
+    let is_told = header.flags.contains(HeaderFlags::NEEDS_CSUM)
+        && usize::from(header.checksum_start) == headers.transport
+        && usize::from(header.checksum_offset) == offset;
+    let field = be16(frame, headers.transport + offset)?;
+    is_told.then(|| Sum::word(field) - length_sum(headers.transport_length()))
+}
+
+/// The sum of a length as the pseudo-header has it: in 32 bits.
+fn length_sum(length: usize) -> Sum {
+    u32::try_from(length).map_or(Sum::ZERO, Sum::double_word)
 }
 
 /// Computes the checksum of an IPv4 header, whose last byte is that of its last option.
