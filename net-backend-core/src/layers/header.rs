@@ -52,17 +52,7 @@ impl HeaderTx {
         }
         let native = header.encode();
         let native = native.get(..self.native.bytes()).unwrap_or_default();
-        let pieces = std::iter::once(TxSlice::new(native)).chain(skipped(frame, skip));
-        let mut room = [TxSlice::EMPTY; PIECES];
-        match room.get_mut(..=frame.len()) {
-            Some(room) => {
-                room.iter_mut()
-                    .zip(pieces)
-                    .for_each(|(place, piece)| *place = piece);
-                self.inner.send(room)
-            }
-            None => self.inner.send(&pieces.collect::<Vec<_>>()),
-        }
+        send_behind(&mut *self.inner, native, frame, skip)
     }
 }
 
@@ -127,6 +117,26 @@ impl RxQueue for HeaderRx {
 
     fn counters(&self) -> Counters {
         self.counters.clone()
+    }
+}
+
+/// Sends `header` and, behind it, the frame without its first `skip` bytes.
+pub(super) fn send_behind(
+    inner: &mut dyn TxQueue,
+    header: &[u8],
+    frame: &[TxSlice<'_>],
+    skip: usize,
+) -> Result<Sent> {
+    let pieces = std::iter::once(TxSlice::new(header)).chain(skipped(frame, skip));
+    let mut room = [TxSlice::EMPTY; PIECES];
+    match room.get_mut(..=frame.len()) {
+        Some(room) => {
+            room.iter_mut()
+                .zip(pieces)
+                .for_each(|(place, piece)| *place = piece);
+            inner.send(room)
+        }
+        None => inner.send(&pieces.collect::<Vec<_>>()),
     }
 }
 

@@ -11,6 +11,7 @@ mod coalesce;
 mod fragment;
 mod frames;
 mod hostile;
+mod layers;
 mod reader;
 mod reassemble;
 mod segment;

@@ -17,7 +17,7 @@ fn cut(
 }
 
 /// What a sender without offloads would have sent.
-fn expected(packet: &Packet, size: usize) -> Vec<Packet> {
+pub(crate) fn expected(packet: &Packet, size: usize) -> Vec<Packet> {
     let count = packet.payload.len().div_ceil(size);
     let parts = packet.payload.chunks(size).enumerate();
     parts

@@ -6,6 +6,7 @@
     reason = "tests may fail so"
 )]
 
+mod layers;
 mod sys;
 
 use std::time::Instant;

@@ -1,17 +1,19 @@
 //! The conformance suite, run on the backends in memory.
 
+mod layered;
+
 use std::net::Ipv4Addr;
 use std::process::ExitCode;
 
-use net_backend_core::layers::adapt_header;
+use layered::LayeredRig;
 use net_backend_core::memory::{LOOPBACK, Loopback, NULL, Null, PairConfig, pair};
 use net_backend_core::testing::{
     self, BackendPeer, Failure, NoPeer, Opened, Path, Ping, Rig, RigTraits, Station,
 };
 use net_backend_core::{
-    Activation, BorrowedDescriptor, Capabilities, Counters, Driver, Error, Event, Features,
-    FrameLength, HeaderLength, LinkState, MacAddr, NetBackend, QueuePair, Sent, Source, TxQueue,
-    TxSlice, Uri, check_features, gather, total_length,
+    Activation, BorrowedDescriptor, Capabilities, Counters, Driver, Error, Features, FrameLength,
+    HeaderLength, MacAddr, NetBackend, QueuePair, Sent, Source, TxQueue, TxSlice, Uri, gather,
+    total_length,
 };
 
 struct NullRig;
@@ -104,90 +106,6 @@ impl Rig for PairRig {
             backend: Box::new(near),
             peer: Box::new(BackendPeer::new(Box::new(far))?),
         })
-    }
-}
-
-/// Any rig with the header layer around its backend, which has headers of `native` length.
-struct AdaptedRig<R> {
-    name: &'static str,
-    inner: R,
-    native: HeaderLength,
-}
-
-impl<R: Rig> Rig for AdaptedRig<R> {
-    fn name(&self) -> &str {
-        self.name
-    }
-
-    fn traits(&self) -> RigTraits {
-        self.inner.traits()
-    }
-
-    fn open(&self) -> Result<Opened, Failure> {
-        let Opened { backend, peer } = self.inner.open()?;
-        let mut capabilities = backend.capabilities().clone();
-        if self.native == HeaderLength::None {
-            capabilities.features = Features::empty();
-        }
-        let backend = Box::new(Adapted {
-            backend,
-            capabilities,
-            native: self.native,
-            header: HeaderLength::None,
-        });
-        Ok(Opened { backend, peer })
-    }
-}
-
-struct Adapted {
-    backend: Box<dyn NetBackend>,
-    capabilities: Capabilities,
-    native: HeaderLength,
-    header: HeaderLength,
-}
-
-impl NetBackend for Adapted {
-    fn capabilities(&self) -> &Capabilities {
-        &self.capabilities
-    }
-
-    fn activate(&mut self, with: &Activation) -> Result<Vec<QueuePair>, Error> {
-        with.check(&self.capabilities)?;
-        let native = Activation {
-            header: self.native,
-            ..*with
-        };
-        let pairs = self.backend.activate(&native)?.into_iter();
-        self.header = with.header;
-        Ok(pairs
-            .map(|pair| adapt_header(pair, self.native, with.header))
-            .collect())
-    }
-
-    fn set_receive_offloads(&mut self, features: Features) -> Result<(), Error> {
-        let features = features & Features::RECEIVE_OFFLOADS;
-        check_features(features, self.header, &self.capabilities)?;
-        self.backend.set_receive_offloads(features)
-    }
-
-    fn describe(&self) -> Uri {
-        self.backend.describe()
-    }
-
-    fn link(&self) -> LinkState {
-        self.backend.link()
-    }
-
-    fn events(&self) -> Option<Source<'_>> {
-        self.backend.events()
-    }
-
-    fn next_event(&mut self) -> Option<Event> {
-        self.backend.next_event()
-    }
-
-    fn descriptors(&self) -> Vec<BorrowedDescriptor<'_>> {
-        self.backend.descriptors()
     }
 }
 
@@ -343,25 +261,26 @@ fn main() -> ExitCode {
         Box::new(pair_of("pair/small", small)),
         Box::new(pair_of("pair/plain", plain)),
     ];
+    let (zero, ten, twelve) = (HeaderLength::None, HeaderLength::Ten, HeaderLength::Twelve);
     let natives = [
-        ("adapted/pair-0", "adapted/loopback-0", HeaderLength::None),
-        ("adapted/pair-10", "adapted/loopback-10", HeaderLength::Ten),
-        (
-            "adapted/pair-12",
-            "adapted/loopback-12",
-            HeaderLength::Twelve,
-        ),
+        ("adapted/pair-0", "adapted/loopback-0", zero, false),
+        ("adapted/pair-10", "adapted/loopback-10", ten, false),
+        ("adapted/pair-12", "adapted/loopback-12", twelve, false),
+        ("soft/pair-10", "soft/loopback-10", ten, true),
+        ("soft/pair-12", "soft/loopback-12", twelve, true),
     ];
-    for (pair, echo, native) in natives {
-        rigs.push(Box::new(AdaptedRig {
+    for (pair, echo, native, is_soft) in natives {
+        rigs.push(Box::new(LayeredRig {
             name: pair,
             inner: pair_of("pair", usual),
             native,
+            is_soft,
         }));
-        rigs.push(Box::new(AdaptedRig {
+        rigs.push(Box::new(LayeredRig {
             name: echo,
             inner: loopback("loopback", usual),
             native,
+            is_soft,
         }));
     }
     testing::main(rigs)

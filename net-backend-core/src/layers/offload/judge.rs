@@ -1,0 +1,71 @@
+use crate::offload::Malformed;
+use crate::{Features, HeaderFlags, HeaderLength, Segmentation, VirtioNetHeader};
+
+/// What has to happen to a frame before the guest may have it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// Nothing.
+    Pass,
+    /// It gets another header.
+    Rewrite(VirtioNetHeader),
+    /// What this header asks for has to be done in software.
+    Do(VirtioNetHeader),
+}
+
+/// What becomes of a frame of `length` bytes behind its virtio-net header, which is in `wire`, for a guest that
+/// takes `accepted`.
+#[inline]
+pub(super) fn judge(
+    wire: [u8; 12],
+    native: HeaderLength,
+    length: usize,
+    accepted: Features,
+) -> Result<Verdict, Malformed> {
+    let [flags, kind, .., b0, b1] = wire;
+    let is_in_one_buffer = native != HeaderLength::Twelve || [b0, b1] == [1, 0];
+    if flags == 0 && kind == 0 && is_in_one_buffer {
+        return Ok(Verdict::Pass);
+    }
+    let header = VirtioNetHeader::decode(wire, native).ok_or(Malformed)?;
+    check(&header, length)?;
+    if !accepted.contains(header.receive_features()) {
+        return Ok(Verdict::Do(header));
+    }
+    let mut understood = HeaderFlags::empty();
+    if accepted.contains(Features::GUEST_CSUM) {
+        understood = HeaderFlags::NEEDS_CSUM | HeaderFlags::DATA_VALID;
+    }
+    if is_in_one_buffer && understood.contains(header.flags) {
+        return Ok(Verdict::Pass);
+    }
+    Ok(Verdict::Rewrite(understandable(&header, understood)))
+}
+
+/// Whether the header can be true of a frame with `length` bytes behind it.
+#[inline]
+pub(super) fn check(header: &VirtioNetHeader, length: usize) -> Result<(), Malformed> {
+    let field = usize::from(header.checksum_start) + usize::from(header.checksum_offset);
+    let has_field = !header.flags.contains(HeaderFlags::NEEDS_CSUM) || field + 2 <= length;
+    let has_size = header.segmentation == Segmentation::None || header.segment_size > 0;
+    let is_tcp = matches!(header.segmentation, Segmentation::Tcp4 | Segmentation::Tcp6);
+    if has_field && has_size && (is_tcp || !header.ecn) {
+        Ok(())
+    } else {
+        Err(Malformed)
+    }
+}
+
+/// The header with these flags at most, and in one buffer.
+fn understandable(header: &VirtioNetHeader, understood: HeaderFlags) -> VirtioNetHeader {
+    let mut header = VirtioNetHeader {
+        flags: header.flags & understood,
+        buffers: 1,
+        ..*header
+    };
+    // With other flags these two have another meaning.
+    if !header.flags.contains(HeaderFlags::NEEDS_CSUM) {
+        header.checksum_start = 0;
+        header.checksum_offset = 0;
+    }
+    header
+}

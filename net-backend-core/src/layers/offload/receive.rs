@@ -1,0 +1,203 @@
+use std::sync::Arc;
+
+use super::AcceptedOffloads;
+use super::judge::{Verdict, judge};
+use super::software::Software;
+use crate::offload::{Checksum, Malformed};
+use crate::{
+    Counters, DropReason, Features, HeaderLength, Received, Result, RxQueue, RxSlice, Source,
+    VirtioNetHeader, scatter,
+};
+
+/// A receive half that shows the beginning of the next frame before it is received.
+pub trait PeekHeader: RxQueue {
+    /// What [`peek`](RxQueue::peek) gives, and the frame's first bytes in `into`: as many as there are and find
+    /// room. Repeatable, and the frame stays next.
+    ///
+    /// # Errors
+    ///
+    /// As [`peek`](RxQueue::peek).
+    fn peek_header(&mut self, into: &mut [u8]) -> Result<Option<usize>>;
+}
+
+/// Gives a guest only what it accepts, from a receive half whose frames have a virtio-net header of `native` length
+/// that asks for anything: as a switch passes on what the sender asked for. The same half without a header, where
+/// nothing can be asked for.
+///
+/// What the guest may have passes by without a copy. For the rest, which goes through own memory of 64 KiB:
+///
+/// - checksums are completed without [`Features::GUEST_CSUM`];
+/// - super-frames are cut into segments or IP fragments, behind up to two VLAN tags, when their feature is missing,
+///   or that of ECN. They are made one by one, so that a frame with tiny segments takes no more memory. Segments of
+///   a guest with `GUEST_CSUM` have partial checksums;
+/// - flags that the guest does not know are cleared, and `num_buffers` is 1.
+///
+/// A header that cannot be true of its frame, or one that asks for what cannot be done with it, makes the frame
+/// [`Malformed`](DropReason::Malformed): it is dropped and counted, also when `peek` finds it. A frame to be worked
+/// on that is longer than an IP packet is [`TooLong`](DropReason::TooLong).
+///
+/// [`peek`](RxQueue::peek) receives what has to be worked on, and costs else what
+/// [`peek_header`](PeekHeader::peek_header) does. The counters begin at zero and are about frames as the guest gets
+/// them; those of `inner` stay its own, with frames dropped here as truncated.
+pub fn soften_receive<Q: PeekHeader + 'static>(
+    inner: Q,
+    native: HeaderLength,
+    accepted: Arc<AcceptedOffloads>,
+) -> Box<dyn RxQueue> {
+    if native == HeaderLength::None {
+        return Box::new(inner);
+    }
+    Box::new(SoftRx {
+        inner,
+        native,
+        accepted,
+        software: Software::new(),
+        peeked: None,
+        counters: Counters::new(),
+    })
+}
+
+struct SoftRx<Q> {
+    inner: Q,
+    native: HeaderLength,
+    accepted: Arc<AcceptedOffloads>,
+    /// Has what is handed out before anything else.
+    software: Software,
+    /// What `peek` told about.
+    peeked: Option<Next>,
+    counters: Counters,
+}
+
+/// The next frame for the guest.
+#[derive(Clone, Copy)]
+enum Next {
+    /// One of the inner half, with this header instead of its own, if any. The length includes the header.
+    Inner(usize, Option<VirtioNetHeader>),
+    /// One made in software, of that length with header.
+    Made(usize),
+}
+
+impl<Q: PeekHeader> SoftRx<Q> {
+    #[inline]
+    fn next(&mut self) -> Result<Option<Next>> {
+        let skip = self.native.bytes();
+        loop {
+            if let Some(length) = self.software.next_length() {
+                return Ok(Some(Next::Made(skip + length)));
+            }
+            let mut wire = VirtioNetHeader::default().encode();
+            let place = wire.get_mut(..skip).unwrap_or_default();
+            let Some(length) = self.inner.peek_header(place)? else {
+                return Ok(None);
+            };
+            let accepted = self.accepted.features();
+            let verdict = match length.checked_sub(skip) {
+                Some(behind) => judge(wire, self.native, behind, accepted),
+                None => Err(Malformed),
+            };
+            match verdict {
+                Ok(Verdict::Pass) => return Ok(Some(Next::Inner(length, None))),
+                Ok(Verdict::Rewrite(header)) => {
+                    return Ok(Some(Next::Inner(length, Some(header))));
+                }
+                Ok(Verdict::Do(header)) => self.work_on(length, &header, accepted)?,
+                Err(Malformed) => self.discard(DropReason::Malformed)?,
+            }
+        }
+    }
+
+    /// Receives a frame of `length` bytes with header, and does what the header asks for.
+    fn work_on(
+        &mut self,
+        length: usize,
+        header: &VirtioNetHeader,
+        accepted: Features,
+    ) -> Result<()> {
+        let behind = length - self.native.bytes();
+        let Some(room) = self.software.room(behind) else {
+            return self.discard(DropReason::TooLong);
+        };
+        let mut wire = [0; 12];
+        let place = wire.get_mut(..self.native.bytes()).unwrap_or_default();
+        let mut into = [RxSlice::new(place), RxSlice::new(room)];
+        let received = self.inner.recv(&mut into)?;
+        let kind = if accepted.contains(Features::GUEST_CSUM) {
+            Checksum::Partial
+        } else {
+            Checksum::Complete
+        };
+        let is_there = received.is_some_and(|it| it.length == length && !it.truncated);
+        if !is_there || self.software.begin(behind, header, kind).is_err() {
+            self.software.clear();
+            self.counters.count_drop(DropReason::Malformed);
+        }
+        Ok(())
+    }
+
+    /// Drops the next frame of the inner half.
+    fn discard(&mut self, reason: DropReason) -> Result<()> {
+        if self.inner.recv(&mut [])?.is_some() {
+            self.counters.count_drop(reason);
+        }
+        Ok(())
+    }
+
+    /// The next frame that was made in software.
+    fn made(&mut self, into: &mut [RxSlice<'_>]) -> Option<Received> {
+        let (head, payload) = self.software.next(self.native)?;
+        let length = head.len() + payload.len();
+        let stored = scatter(head, into, 0) + scatter(payload, into, head.len());
+        self.software.advance();
+        Some(Received {
+            length,
+            truncated: stored < length,
+        })
+    }
+}
+
+impl<Q: PeekHeader> RxQueue for SoftRx<Q> {
+    fn peek(&mut self) -> Result<Option<usize>> {
+        if self.peeked.is_none() {
+            self.peeked = self.next()?;
+        }
+        Ok(self.peeked.map(|next| match next {
+            Next::Inner(length, _) | Next::Made(length) => length,
+        }))
+    }
+
+    fn recv(&mut self, into: &mut [RxSlice<'_>]) -> Result<Option<Received>> {
+        let next = match self.peeked.take() {
+            Some(peeked) => Some(peeked),
+            None => self.next()?,
+        };
+        let received = match next {
+            None => None,
+            Some(Next::Inner(_, None)) => self.inner.recv(into)?,
+            Some(Next::Inner(_, Some(header))) => {
+                let received = self.inner.recv(into)?;
+                if received.is_some() {
+                    let wire = header.encode();
+                    scatter(wire.get(..self.native.bytes()).unwrap_or_default(), into, 0);
+                }
+                received
+            }
+            Some(Next::Made(_)) => match self.made(into) {
+                None => {
+                    self.software.clear();
+                    self.counters.count_drop(DropReason::Malformed);
+                    return self.recv(into);
+                }
+                made => made,
+            },
+        };
+        Ok(received.map(|received| self.counters.count_received(received)))
+    }
+
+    fn source(&self) -> Source<'_> {
+        self.inner.source()
+    }
+
+    fn counters(&self) -> Counters {
+        self.counters.clone()
+    }
+}

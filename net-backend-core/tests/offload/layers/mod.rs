@@ -1,0 +1,7 @@
+//! The layers that do offloads for one side of a queue pair.
+
+mod hostile;
+mod queues;
+mod receive;
+mod samples;
+mod transmit;
