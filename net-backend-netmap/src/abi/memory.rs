@@ -72,7 +72,9 @@ struct NetmapRing {
     cur: u32,
     tail: u32,
     flags: u32,
-    others: [u8; 92],
+    timestamp: [u8; 20],
+    offset_mask: u64,
+    others: [u8; 64],
     lock: [u8; 128],
 }
 
@@ -102,6 +104,9 @@ pub(crate) mod ring {
     pub(crate) const TAIL: usize = offset_of!(NetmapRing, tail);
     /// Of [`ring_flag`](super::ring_flag), 32 bits.
     pub(crate) const FLAGS: usize = offset_of!(NetmapRing, flags);
+    /// Which bits of a slot's pointer say where its packet begins in the buffer, 64 bits; 0 where kernels do not know
+    /// that.
+    pub(crate) const OFFSET_MASK: usize = offset_of!(NetmapRing, offset_mask);
     /// The slots.
     pub(crate) const SLOT_ARRAY: usize = 256;
 }

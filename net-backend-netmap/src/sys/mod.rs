@@ -18,6 +18,7 @@ mod poll_set_tests;
 mod region;
 #[cfg(any(test, feature = "testing"))]
 mod region_model;
+mod ring_memory;
 
 #[cfg(target_os = "freebsd")]
 #[path = "freebsd/mod.rs"]
@@ -35,6 +36,7 @@ pub(crate) use imp::{PassedDescriptors, SystemKernel};
 #[cfg(any(target_os = "linux", target_os = "freebsd"))]
 pub(crate) use kernel::{PassedDescriptors, SystemKernel};
 pub(crate) use region::Region;
+pub(crate) use ring_memory::RingMemory;
 
 /// How many descriptors one look at a [`PollSet`] tells at most.
 #[cfg(any(target_os = "linux", target_os = "freebsd"))]

@@ -1,0 +1,88 @@
+use net_backend_core::{Received, Result, RxSlice, TxSlice};
+
+use crate::ReceiveQueue;
+use crate::receive_ring::{Found, ReceiveRing};
+use crate::ring::MOST_FRAGMENTS;
+
+/// A received frame where the kernel put it. It stays the next one until it is [released](Self::release).
+#[derive(Debug)]
+pub struct LentFrame<'q> {
+    queue: &'q mut ReceiveQueue,
+    found: Found,
+}
+
+impl ReceiveQueue {
+    /// The next frame in place, without a copy; `None` when there is none now.
+    ///
+    /// # Errors
+    ///
+    /// As [`RxQueue::recv`](net_backend_core::RxQueue::recv).
+    pub fn lend(&mut self) -> Result<Option<LentFrame<'_>>> {
+        let header = self.header();
+        let found = match self.next()? {
+            None => return Ok(None),
+            Some((found, ring)) => ring.check(found, header).map(|()| found),
+        };
+        let found = found.map_err(|corrupt| self.attachment().corrupt(corrupt))?;
+        Ok(Some(LentFrame { queue: self, found }))
+    }
+}
+
+impl LentFrame<'_> {
+    /// Length of the frame in bytes, virtio-net header included.
+    pub fn length(&self) -> usize {
+        self.found.length
+    }
+
+    /// The pieces of the frame, in order, one for each buffer that it takes. Other processes that use the same memory
+    /// region can change what is in them.
+    pub fn pieces(&self) -> impl Iterator<Item = TxSlice<'_>> {
+        let ring = self.queue.current();
+        (0..self.found.slots).filter_map(move |count| ring.and_then(|ring| ring.piece(count)))
+    }
+
+    /// Calls `read` with the frame as [`TxQueue::send`](net_backend_core::TxQueue::send) of any backend takes it.
+    pub fn with_pieces<R>(&self, read: impl FnOnce(&[TxSlice<'_>]) -> R) -> R {
+        if self.found.slots == 1 {
+            return read(&[self.pieces().next().unwrap_or(TxSlice::EMPTY)]);
+        }
+        let mut pieces = [TxSlice::EMPTY; MOST_FRAGMENTS as usize];
+        let mut count = 0;
+        for (place, piece) in pieces.iter_mut().zip(self.pieces()) {
+            *place = piece;
+            count += 1;
+        }
+        read(pieces.get(..count).unwrap_or_default())
+    }
+
+    /// Copies the beginning of the frame into `into`; returns how many bytes were copied.
+    pub fn copy_to(&self, into: &mut [u8]) -> usize {
+        let ring = self.queue.current();
+        let into = &mut [RxSlice::new(into)];
+        ring.and_then(|ring| ring.copy(self.found, into).ok())
+            .unwrap_or(0)
+    }
+
+    /// Gives the frame's buffers back, and counts it as received.
+    pub fn release(self) {
+        self.queue.counted().count_received(Received {
+            length: self.found.length,
+            truncated: false,
+        });
+        self.queue.release(self.found);
+    }
+}
+
+impl ReceiveRing {
+    /// Prepares a frame for being read in place, and fails when one of its buffers does not exist.
+    fn check(&self, found: Found, header: usize) -> Result<(), crate::ring::Corrupt> {
+        self.mark_buffers(header);
+        (0..found.slots).try_for_each(|count| self.slot_of(count).map(drop))
+    }
+
+    /// The bytes in the slot `count` after the first; `None` when the slot no longer makes sense.
+    fn piece(&self, count: u32) -> Option<TxSlice<'_>> {
+        let slot = self.slot_of(count).ok()?;
+        self.memory().piece(slot.buffer, slot.length.into())
+    }
+}

@@ -1,0 +1,177 @@
+use std::sync::Arc;
+
+use net_backend_core::{Counters, DropReason, HeaderLength, RxSlice};
+
+use crate::gate::Control;
+use crate::ring::{Corrupt, Next, RingWords, Slot, SyncFailure, Window, next_frame};
+use crate::sys::RingMemory;
+
+/// One receive ring, and what is known of it.
+#[derive(Debug)]
+pub(crate) struct ReceiveRing {
+    memory: RingMemory,
+    window: Window,
+    control: Arc<dyn Control>,
+    /// Slots that we are done with and that the kernel may not have been told of.
+    owed: u32,
+    /// As many of these make a synchronisation worth while, so that a sender finds room.
+    most_owed: u32,
+    /// Nothing was there at the last look, so that what is there at the next one was brought by a wait.
+    is_resting: bool,
+}
+
+/// A frame in a receive ring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Found {
+    pub(crate) slots: u32,
+    /// Bytes, header included.
+    pub(crate) length: usize,
+}
+
+impl ReceiveRing {
+    pub(crate) fn new(memory: RingMemory, control: Arc<dyn Control>) -> Result<Self, Corrupt> {
+        Ok(Self {
+            window: Window::new(memory.slots(), memory.head(), memory.tail())?,
+            owed: 0,
+            most_owed: memory.slots().div_ceil(4),
+            is_resting: false,
+            memory,
+            control,
+        })
+    }
+
+    pub(crate) fn memory(&self) -> &RingMemory {
+        &self.memory
+    }
+
+    pub(crate) fn window(&self) -> &Window {
+        &self.window
+    }
+
+    /// The next frame of at least `shortest` bytes among the slots that the kernel has handed over. What is no frame
+    /// is skipped, and counted unless it is empty.
+    #[inline]
+    pub(crate) fn next(
+        &mut self,
+        shortest: usize,
+        counters: &Counters,
+    ) -> Result<Option<Found>, Corrupt> {
+        loop {
+            let next = next_frame(&self.memory, &self.window, self.memory.buffer_size());
+            match next {
+                Next::Frame { slots, length } if length >= shortest => {
+                    return Ok(Some(Found { slots, length }));
+                }
+                Next::Frame { slots, .. } | Next::Malformed { slots } => {
+                    counters.count_drop(DropReason::Malformed);
+                    self.release(slots);
+                }
+                Next::Empty { slots } => self.release(slots),
+                Next::Nothing => {
+                    if !self.window.learn(self.memory.tail())? {
+                        return Ok(None);
+                    }
+                    if self.is_resting {
+                        self.is_resting = false;
+                        self.owed = 0;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Copies a frame that was found; tells how many bytes found room.
+    #[inline]
+    pub(crate) fn copy(&self, found: Found, into: &mut [RxSlice<'_>]) -> Result<usize, Corrupt> {
+        let mut copied = 0;
+        let mut begun = 0;
+        for count in 0..found.slots {
+            let slot = self.memory.slot(self.window.index(count));
+            // Another process may have changed it since the frame was found.
+            let length = usize::from(slot.length).min(found.length - begun);
+            copied += self
+                .memory
+                .drain(slot.buffer, length, into, begun)
+                .ok_or_else(|| self.no_buffer(slot.buffer))?;
+            begun += length;
+        }
+        Ok(copied)
+    }
+
+    /// Says in the `num_buffers` field of the next frame's header, if it has one, that the frame is in one buffer:
+    /// whoever sent it left there what it liked.
+    #[inline]
+    pub(crate) fn mark_buffers(&self, header: usize) {
+        if header == HeaderLength::Twelve.bytes() {
+            let buffer = self.memory.slot(self.window.head()).buffer;
+            // What has no such buffer fails when it is copied.
+            let _ = self
+                .memory
+                .put_chunk(buffer, header - 2, 1_u16.to_le_bytes());
+        }
+    }
+
+    /// The slot `count` after the first, if it makes sense.
+    pub(crate) fn slot_of(&self, count: u32) -> Result<Slot, Corrupt> {
+        let slot = self.memory.slot(self.window.index(count));
+        match self.memory.has_buffer(slot.buffer) {
+            true => Ok(slot),
+            false => Err(self.no_buffer(slot.buffer)),
+        }
+    }
+
+    /// Gives the first `slots` slots back.
+    #[inline]
+    pub(crate) fn release(&mut self, slots: u32) {
+        self.window.advance(slots);
+        let head = self.window.head();
+        self.memory.publish(head, head);
+        self.owed = self.owed.saturating_add(slots);
+    }
+
+    /// Whether so much of the ring may be waiting to be given back that senders could lack room.
+    #[inline]
+    pub(crate) fn owes_much(&self) -> bool {
+        self.owed >= self.most_owed
+    }
+
+    /// One `NIOCRXSYNC`.
+    pub(crate) fn synchronise(&mut self) -> Result<(), SyncFailure> {
+        self.control.receive_sync()?;
+        self.owed = 0;
+        self.is_resting = false;
+        self.check_reset()?;
+        self.window.learn(self.memory.tail())?;
+        Ok(())
+    }
+
+    /// Everything was looked at. Asks to be woken only for slots behind those that are known, so that the beginning of a
+    /// frame does not keep awake who waits for its end.
+    pub(crate) fn rest(&mut self) {
+        self.is_resting = true;
+        if self.window.ours() > 0 {
+            self.memory.publish(self.window.head(), self.window.tail());
+        }
+    }
+
+    fn no_buffer(&self, buffer: u32) -> Corrupt {
+        Corrupt {
+            word: "buffer number",
+            value: buffer,
+            slots: self.memory.slots(),
+        }
+    }
+
+    /// Fails when the kernel did not accept our head (`netmap_ring_reinit` in netmap.c).
+    fn check_reset(&self) -> Result<(), Corrupt> {
+        let head = self.memory.head();
+        if head == self.window.head() {
+            return Ok(());
+        }
+        Err(Corrupt {
+            word: "head",
+            value: head,
+            slots: self.memory.slots(),
+        })
+    }
+}
