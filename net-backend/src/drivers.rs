@@ -8,6 +8,8 @@ const DRIVERS: &[&Driver] = &[
     &net_backend_tap::DRIVER,
     #[cfg(feature = "slirp")]
     &net_backend_slirp::DRIVER,
+    #[cfg(feature = "netmap")]
+    &net_backend_netmap::DRIVER,
     &memory::NULL,
     &memory::LOOPBACK,
 ];
@@ -24,6 +26,11 @@ const ABSENT: &[AbsentDriver] = &[
         scheme: "slirp",
         feature: "slirp",
     },
+    #[cfg(not(feature = "netmap"))]
+    AbsentDriver {
+        scheme: "netmap",
+        feature: "netmap",
+    },
 ];
 
 /// The drivers that are compiled in.
@@ -31,14 +38,33 @@ pub fn drivers() -> &'static [&'static Driver] {
     DRIVERS
 }
 
-/// A registry of the drivers that are compiled in, which knows the cargo features of the others. Add your own
-/// with [`Registry::with`].
+/// A registry of the drivers that are compiled in, which knows the cargo features of the others, and that
+/// `vale0:vm1` is `netmap:vale0:vm1`. Add your own with [`Registry::with`].
 pub fn registry() -> Registry {
-    Registry::new(DRIVERS.iter().copied()).with_absent(ABSENT.iter().copied())
+    Registry::new(DRIVERS.iter().copied())
+        .with_absent(ABSENT.iter().copied())
+        .with_spelling(vale)
 }
 
 /// The schemes of all drivers, compiled in or not.
 pub(crate) fn schemes() -> impl Iterator<Item = &'static str> {
     let present = DRIVERS.iter().map(|driver| driver.scheme);
     present.chain(ABSENT.iter().map(|absent| absent.scheme))
+}
+
+/// Ports of VALE switches as netmap(4) names them, with a URI's options.
+fn vale(text: &str) -> Option<String> {
+    let name = text.split('?').next()?;
+    (is_vale(name) && !name.contains(',')).then(|| format!("netmap:{text}"))
+}
+
+/// Whether a name begins with a VALE switch, `vale0:`.
+pub(crate) fn is_vale(name: &str) -> bool {
+    let switch = name.split_once(':').map(|(switch, _)| switch);
+    let number = switch.and_then(|switch| switch.strip_prefix("vale"));
+    number.is_some_and(|number| {
+        number
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    })
 }

@@ -54,9 +54,7 @@ pub fn connect_with(uri: &str, with: &Activation) -> Result<Nic> {
 /// Tells those who wrote it in bhyve's or QEMU's way that this can be had too.
 fn with_hint(error: Error, text: &str) -> Error {
     match error {
-        Error::Config(config)
-            if config.problem() == ConfigProblem::Syntax && compat::recognizes(text) =>
-        {
+        Error::Config(config) if is_unknown(&config) && compat::recognizes(text) => {
             let hint = match compat::parse(text) {
                 Ok(uri) => {
                     format!("for bhyve or QEMU this is {uri}, and compat::parse translates it")
@@ -70,4 +68,11 @@ fn with_hint(error: Error, text: &str) -> Error {
         }
         other => other,
     }
+}
+
+fn is_unknown(config: &ConfigError) -> bool {
+    matches!(
+        config.problem(),
+        ConfigProblem::Syntax | ConfigProblem::UnknownScheme
+    )
 }

@@ -108,6 +108,38 @@ fn other_spellings_are_sent_to_their_translator() {
     }
 }
 
+#[test]
+fn a_port_of_a_switch_needs_no_scheme() {
+    let with_options = [
+        ("vale0:vm1?mtv=9000", "netmap:vale0:vm1?mtv=9000", 17),
+        (
+            "valeA_b:vm1{1?mtv=9000",
+            "netmap:valeA_b:vm1{1?mtv=9000",
+            21,
+        ),
+    ];
+    for (text, meant, position) in with_options {
+        let (problem, message) = complaint(text).unwrap();
+        let place = format!("(at byte {position} of \"{meant}\")");
+        match cfg!(feature = "netmap") {
+            true => {
+                assert_eq!(problem, ConfigProblem::UnknownKey);
+                assert!(message.ends_with(&place), "{message}");
+            }
+            false => assert_eq!(problem, ConfigProblem::NotCompiledIn),
+        }
+    }
+    let (problem, message) = complaint("vale0:vm1,mac=00:a0:98:12:34:56").unwrap();
+    assert_eq!(problem, ConfigProblem::UnknownScheme);
+    let hint =
+        "for bhyve or QEMU this is netmap:vale0:vm1?mac=00:a0:98:12:34:56, and compat::parse";
+    assert!(message.contains(hint), "{message}");
+    for text in ["eval0:a", "valet-0:a", "vale.0:a", "vale0", "Vale0:a"] {
+        let (_, message) = complaint(text).unwrap();
+        assert!(!message.contains("netmap:vale"), "{message}");
+    }
+}
+
 #[cfg(not(feature = "tap"))]
 #[test]
 fn a_driver_that_was_left_out_is_known_by_its_feature() {

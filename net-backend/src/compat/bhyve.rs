@@ -11,8 +11,8 @@ pub(super) const BACKENDS: &[Backend] = &[
     device("tap", Some(tap)),
     device("vmnet", Some(tap)),
     device("ngd", None),
-    device("netmap:", None),
-    device("vale", None),
+    device("netmap", Some(netmap)),
+    device("vale", Some(netmap)),
     word("netgraph", None),
     word("slirp", Some(slirp)),
     word("null", Some(null)),
@@ -56,6 +56,17 @@ const SLIRP: Keys = Keys {
         ("mtu", Rule::Translated),
     ],
 };
+
+const NETMAP: Keys = Keys {
+    of: "bhyve's netmap",
+    rules: &[
+        ("type", Rule::Ignored),
+        ("mac", Rule::Translated),
+        ("mtu", Rule::Only(&[], NO_MTU)),
+    ],
+};
+
+const NO_MTU: &str = "a netmap port has no MTU to set; tell the guest by its NIC, and leave it out";
 
 const NULL: Keys = Keys {
     of: "null",
@@ -102,6 +113,18 @@ fn slirp(words: &Words<'_>) -> Result<Uri, ConfigError> {
         uri = uri.with_option("mac", mac.mac()?);
     }
     with_mtu(uri, words)
+}
+
+fn netmap(words: &Words<'_>) -> Result<Uri, ConfigError> {
+    words.check(&NETMAP)?;
+    let mut uri = Uri::new("netmap");
+    if let Some(name) = words.name() {
+        uri = uri.with_target(name.netmap_port(Program::Bhyve)?);
+    }
+    if let Some(mac) = words.option("mac") {
+        uri = uri.with_option("mac", mac.mac()?);
+    }
+    Ok(uri)
 }
 
 /// What bhyve takes for true and false.

@@ -17,6 +17,11 @@
 //! assert_eq!(qemu.to_string(), "slirp:?ipv6=off&hostfwd=tcp::2222-:22&hostfwd=udp::53-:53");
 //! let bhyve = compat::parse("slirp,open,hostfwd=tcp::2222-:22;udp::53-:53")?;
 //! assert_eq!(bhyve.to_string(), "slirp:?ipv6=off&hostfwd=tcp::2222-:22&hostfwd=udp::53-:53");
+//!
+//! let qemu = compat::parse("netmap,id=n0,ifname=vale0:vm1")?;
+//! assert_eq!(qemu.to_string(), "netmap:vale0:vm1");
+//! let bhyve = compat::parse("vale0:vm1,mac=00:a0:98:12:34:56")?;
+//! assert_eq!(bhyve.to_string(), "netmap:vale0:vm1?mac=00:a0:98:12:34:56");
 //! # Ok(())
 //! # }
 //! ```
@@ -34,7 +39,7 @@ mod words;
 use net_backend_core::{ConfigError, ConfigProblem, Result, Uri};
 
 use self::words::{Program, Word, Words, is_device_name};
-use crate::drivers::schemes;
+use crate::drivers::{is_vale, schemes};
 
 /// Translates what bhyve or QEMU calls a backend.
 ///
@@ -118,16 +123,24 @@ fn called(
     Some((backend, kind.position()))
 }
 
-/// Whether the text begins with a scheme of ours: `tap:`.
+/// Whether the text begins with a scheme of ours: `tap:`. Names of netmap begin with one too; what makes a text
+/// bhyve's is then a comma, and what makes it a URI are options in its way.
 fn is_uri(text: &str) -> bool {
-    let scheme = text.split_once(':').map(|(scheme, _)| scheme);
-    schemes().any(|known| scheme == Some(known))
+    let (name, has_options) = match text.split_once('?') {
+        Some((name, _)) => (name, true),
+        None => (text, false),
+    };
+    let scheme = name.split_once(':').map(|(scheme, _)| scheme);
+    match scheme {
+        Some("netmap") => !name.contains(','),
+        _ if is_vale(name) => has_options && !name.contains(','),
+        _ => schemes().any(|known| scheme == Some(known)),
+    }
 }
 
 impl Found<'_> {
     fn missing(&self) -> ConfigError {
         let Backend { program, name, .. } = self.backend;
-        let name = name.trim_end_matches(':');
         let mut known: Vec<_> = schemes().collect();
         known.sort_unstable();
         let known = known.join(", ");

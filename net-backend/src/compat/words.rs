@@ -7,6 +7,8 @@ use std::str::FromStr;
 
 use net_backend_core::{ConfigError, ConfigProblem, MacAddr};
 
+use crate::drivers::is_vale;
+
 /// Whose spelling it is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Program {
@@ -174,12 +176,27 @@ impl<'t> Word<'t> {
         }
         let complaint =
             "is no name of a device, which is not empty and has no space, /, : or ? in it";
-        Err(ConfigError::new(
-            ConfigProblem::BadTarget,
-            self.text,
-            self.value_position,
-            format!("{self} {complaint}"),
-        ))
+        Err(self.target_error(0, complaint))
+    }
+
+    /// The name of a netmap port without `netmap:`, which QEMU did not always want.
+    pub(super) fn netmap_port(&self, program: Program) -> Result<&str, ConfigError> {
+        let value = &*self.value;
+        let name = value.strip_prefix("netmap:").unwrap_or(value);
+        let is_named = name.len() < value.len() || is_vale(name) || program == Program::Qemu;
+        if name.is_empty() || !is_named {
+            let complaint = "is no netmap port; write netmap:em0 or vale0:vm1";
+            return Err(self.target_error(0, complaint));
+        }
+        let refused = |c: char| matches!(c, ',' | '?') || c.is_whitespace() || c.is_control();
+        match name.find(refused) {
+            None => Ok(name),
+            Some(offset) => {
+                let complaint =
+                    "has white space, a comma or a question mark, which no netmap port has";
+                Err(self.target_error(value.len() - name.len() + offset, complaint))
+            }
+        }
     }
 
     /// An error about this value; `complaint` continues the sentence that begins with key and value.
@@ -191,6 +208,16 @@ impl<'t> Word<'t> {
     pub(super) fn error_at(&self, offset: usize, complaint: impl Display) -> ConfigError {
         ConfigError::new(
             ConfigProblem::BadValue,
+            self.text,
+            self.value_position + self.written_offset(offset),
+            format!("{self} {complaint}"),
+        )
+    }
+
+    /// The same, about a value that becomes the target.
+    fn target_error(&self, offset: usize, complaint: &str) -> ConfigError {
+        ConfigError::new(
+            ConfigProblem::BadTarget,
             self.text,
             self.value_position + self.written_offset(offset),
             format!("{self} {complaint}"),

@@ -1,5 +1,6 @@
 //! What bhyve and QEMU write, and what becomes of it: exact texts.
 
+mod netmap;
 mod slirp;
 
 use net_backend::{Error, Uri, compat};
@@ -80,21 +81,15 @@ id=n0,ifname=tap0
 em 0
 ^ UnknownScheme: neither bhyve nor QEMU has a backend em 0
 bridge,br=br0
-^ UnknownScheme: net-backend has no backend for QEMU's bridge; it has loopback, null, slirp, tap
-netmap,ifname=em0
-^ UnknownScheme: net-backend has no backend for QEMU's netmap; it has loopback, null, slirp, tap
+^ UnknownScheme: net-backend has no backend for QEMU's bridge; it has loopback, netmap, null, slirp, tap
 slirpx
 ^ UnknownScheme: neither bhyve nor QEMU has a backend slirpx; write slirpx,type=tap for a tap of this name
 netgraph,path=vmbridge:,peerhook=link1,hook=vmlink,socket=vm
-^ UnknownScheme: net-backend has no backend for bhyve's netgraph; it has loopback, null, slirp, tap
-netmap:em0
-^ UnknownScheme: net-backend has no backend for bhyve's netmap; it has loopback, null, slirp, tap
-vale0:vm1
-^ UnknownScheme: net-backend has no backend for bhyve's vale; it has loopback, null, slirp, tap
+^ UnknownScheme: net-backend has no backend for bhyve's netgraph; it has loopback, netmap, null, slirp, tap
 ngd0
-^ UnknownScheme: net-backend has no backend for bhyve's ngd; it has loopback, null, slirp, tap
+^ UnknownScheme: net-backend has no backend for bhyve's ngd; it has loopback, netmap, null, slirp, tap
 em0,type=ngd
-         ^ UnknownScheme: net-backend has no backend for bhyve's ngd; it has loopback, null, slirp, tap
+         ^ UnknownScheme: net-backend has no backend for bhyve's ngd; it has loopback, netmap, null, slirp, tap
 tap,ifname=tap0,
                 ^ Syntax: an option is missing; write KEY=VALUE, or leave out the comma
 tap,,ifname=tap0
@@ -232,8 +227,11 @@ const PIECES: &[&str] = &[
     "tap",
     "tap0",
     "vmnet",
+    "netmap",
     "netmap:",
-    "vale0",
+    "em0",
+    "vale0:",
+    "devname",
     "slirp",
     "user",
     "null",

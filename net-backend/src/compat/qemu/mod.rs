@@ -1,5 +1,6 @@
 //! QEMU: what stands behind `-netdev` in qemu(1).
 
+mod netmap;
 mod tap;
 mod user;
 
@@ -18,12 +19,15 @@ pub(super) const BACKENDS: &[Backend] = &[
         translate: Some(user::translate),
         ..missing("user")
     },
+    Backend {
+        translate: Some(netmap::translate),
+        ..missing("netmap")
+    },
     missing("passt"),
     missing("bridge"),
     missing("stream"),
     missing("dgram"),
     missing("socket"),
-    missing("netmap"),
     missing("af-xdp"),
     missing("vde"),
     missing("l2tpv3"),
