@@ -99,7 +99,6 @@ impl Netmap {
         backend.capabilities.max_queue_pairs = u16::try_from(backend.port.pairs()).unwrap_or(1);
         backend.capabilities.peek = PeekCost::Look;
         backend.capabilities.mac = config.mac;
-        backend.capabilities.mac = config.mac;
         if original_header.is_some() && wants_header {
             backend.capabilities.features = OFFLOADS;
             backend.capabilities.header_lengths = &HeaderLength::ALL;
