@@ -300,3 +300,15 @@ impl Drop for Netmap {
 fn open_uri(uri: &Uri, _: &Environment) -> Result<Box<dyn NetBackend>> {
     Ok(Box::new(Netmap::open(&NetmapConfig::from_uri(uri)?)?))
 }
+
+#[cfg(any(test, feature = "testing"))]
+impl crate::testing::Model {
+    /// Opens a port of this kernel.
+    ///
+    /// # Errors
+    ///
+    /// As [`Netmap::open`].
+    pub fn open(&self, config: &NetmapConfig) -> Result<Netmap> {
+        Netmap::open_on(&*self.kernel(), config)
+    }
+}
