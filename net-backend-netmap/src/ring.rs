@@ -320,3 +320,6 @@ fn next_long_frame(ring: &impl RingWords, window: &Window, buffer: u32) -> Next 
         false => Next::Nothing,
     }
 }
+
+#[cfg(test)]
+mod tests;
