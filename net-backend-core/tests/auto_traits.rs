@@ -1,5 +1,6 @@
 //! What VMMs rely on at compile time: the traits can be used as objects, and everything can change threads.
 
+use net_backend_core::layers::{AcceptedOffloads, HoldNext, PeekHeader};
 use net_backend_core::memory::{Loopback, Null, PairEnd};
 use net_backend_core::testing::{BackendPeer, Failure, Opened, Peer, Rig};
 use net_backend_core::wake::{Doorbell, Wake};
@@ -16,6 +17,7 @@ const _: () = {
     is_send::<dyn NetBackend>();
     is_send::<dyn TxQueue>();
     is_send::<dyn RxQueue>();
+    is_send::<dyn PeekHeader>();
     is_send::<dyn Peer>();
     is_send::<dyn Rig>();
     is_sync::<dyn Rig>();
@@ -42,6 +44,9 @@ const _: () = {
 };
 
 const _: () = {
+    is_send::<HoldNext>();
+    is_send::<AcceptedOffloads>();
+    is_sync::<AcceptedOffloads>();
     is_send::<Counters>();
     is_sync::<Counters>();
     is_send::<Wake<Bell>>();

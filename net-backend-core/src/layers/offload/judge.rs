@@ -6,8 +6,8 @@ use crate::{Features, HeaderFlags, HeaderLength, Segmentation, VirtioNetHeader};
 pub(super) enum Verdict {
     /// Nothing.
     Pass,
-    /// It gets another header.
-    Rewrite(VirtioNetHeader),
+    /// It gets this header, of which the native length counts.
+    Rewrite([u8; 12]),
     /// What this header asks for has to be done in software.
     Do(VirtioNetHeader),
 }
@@ -23,8 +23,11 @@ pub(super) fn judge(
 ) -> Result<Verdict, Malformed> {
     let [flags, kind, .., b0, b1] = wire;
     let is_in_one_buffer = native != HeaderLength::Twelve || [b0, b1] == [1, 0];
-    if flags == 0 && kind == 0 && is_in_one_buffer {
-        return Ok(Verdict::Pass);
+    if flags == 0 && kind == 0 {
+        return Ok(match is_in_one_buffer {
+            true => Verdict::Pass,
+            false => Verdict::Rewrite(in_one_buffer(wire)),
+        });
     }
     let header = VirtioNetHeader::decode(wire, native).ok_or(Malformed)?;
     check(&header, length)?;
@@ -38,7 +41,8 @@ pub(super) fn judge(
     if is_in_one_buffer && understood.contains(header.flags) {
         return Ok(Verdict::Pass);
     }
-    Ok(Verdict::Rewrite(understandable(&header, understood)))
+    let header = understandable(&header, understood);
+    Ok(Verdict::Rewrite(in_one_buffer(header.encode())))
 }
 
 /// Whether the header can be true of a frame with `length` bytes behind it.
@@ -55,11 +59,10 @@ pub(super) fn check(header: &VirtioNetHeader, length: usize) -> Result<(), Malfo
     }
 }
 
-/// The header with these flags at most, and in one buffer.
+/// The header with these flags at most.
 fn understandable(header: &VirtioNetHeader, understood: HeaderFlags) -> VirtioNetHeader {
     let mut header = VirtioNetHeader {
         flags: header.flags & understood,
-        buffers: 1,
         ..*header
     };
     // With other flags these two have another meaning.
@@ -68,4 +71,12 @@ fn understandable(header: &VirtioNetHeader, understood: HeaderFlags) -> VirtioNe
         header.checksum_offset = 0;
     }
     header
+}
+
+/// The header with 1 for `num_buffers`.
+#[inline]
+fn in_one_buffer(mut wire: [u8; 12]) -> [u8; 12] {
+    let [.., low, high] = &mut wire;
+    (*low, *high) = (1, 0);
+    wire
 }

@@ -72,7 +72,7 @@ struct SoftRx<Q> {
 #[derive(Clone, Copy)]
 enum Next {
     /// One of the inner half, with this header instead of its own, if any. The length includes the header.
-    Inner(usize, Option<VirtioNetHeader>),
+    Inner(usize, Option<[u8; 12]>),
     /// One made in software, of that length with header.
     Made(usize),
 }
@@ -97,9 +97,7 @@ impl<Q: PeekHeader> SoftRx<Q> {
             };
             match verdict {
                 Ok(Verdict::Pass) => return Ok(Some(Next::Inner(length, None))),
-                Ok(Verdict::Rewrite(header)) => {
-                    return Ok(Some(Next::Inner(length, Some(header))));
-                }
+                Ok(Verdict::Rewrite(wire)) => return Ok(Some(Next::Inner(length, Some(wire)))),
                 Ok(Verdict::Do(header)) => self.work_on(length, &header, accepted)?,
                 Err(Malformed) => self.discard(DropReason::Malformed)?,
             }
@@ -173,11 +171,10 @@ impl<Q: PeekHeader> RxQueue for SoftRx<Q> {
         let received = match next {
             None => None,
             Some(Next::Inner(_, None)) => self.inner.recv(into)?,
-            Some(Next::Inner(_, Some(header))) => {
+            Some(Next::Inner(_, Some(wire))) => {
                 let received = self.inner.recv(into)?;
                 if received.is_some() {
-                    let wire = header.encode();
-                    scatter(wire.get(..self.native.bytes()).unwrap_or_default(), into, 0);
+                    put_header(wire, self.native, into);
                 }
                 received
             }
@@ -199,5 +196,17 @@ impl<Q: PeekHeader> RxQueue for SoftRx<Q> {
 
     fn counters(&self) -> Counters {
         self.counters.clone()
+    }
+}
+
+/// Overwrites the header at the beginning of the buffer.
+#[inline]
+fn put_header(wire: [u8; 12], native: HeaderLength, into: &mut [RxSlice<'_>]) {
+    let is_done = native == HeaderLength::Twelve
+        && into
+            .first_mut()
+            .is_some_and(|first| first.put_chunk(0, wire));
+    if !is_done {
+        scatter(wire.get(..native.bytes()).unwrap_or_default(), into, 0);
     }
 }

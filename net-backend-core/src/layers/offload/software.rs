@@ -45,9 +45,8 @@ impl Software {
     }
 
     /// Where the next frame is to be put: `length` bytes, `None` when that is longer than any frame that can be
-    /// worked on. What is left of the one before is lost.
+    /// worked on. Nothing may be left of the one before.
     pub(super) fn room(&mut self, length: usize) -> Option<&mut [u8]> {
-        self.work = None;
         if length > CAPACITY {
             return None;
         }
