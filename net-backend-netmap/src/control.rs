@@ -103,7 +103,10 @@ impl ControlDevice {
     }
 
     /// Detaches an interface from a VALE switch, its host rings too. A NIC then belongs to the host again. A port that
-    /// programs only have open (`vale0:vm1`) is left as it is, and that is no error.
+    /// programs have made by opening it (`vale0:vm1`) goes with the last of them, and cannot be detached.
+    ///
+    /// A persistent VALE interface that was opened, or asked about, since it was attached cannot be detached any more:
+    /// netmap then forgets its name in the switch (its issue 882).
     ///
     /// Gives the number that the port had in the switch.
     ///
@@ -111,7 +114,7 @@ impl ControlDevice {
     ///
     /// [`Error::Config`](net_backend_core::Error::Config) for a name that is none,
     /// [`Error::System`](net_backend_core::Error::System) when the system refuses (`NETMAP_REQ_VALE_DETACH`): it is not
-    /// attached, or is polled.
+    /// attached under this name, or is polled.
     pub fn detach(&self, port: &str) -> Result<u32> {
         let name = names::switch_port(port)?;
         let mut body = abi::ValeDetach::default();
@@ -133,9 +136,11 @@ impl ControlDevice {
                 index: found.port,
                 name: text(&name),
             };
-            match switches.last_mut() {
-                Some(switch) if switch.index == found.bridge => switch.ports.push(port),
-                _ => switches.push(Switch::new(found.bridge, port)),
+            if switches.last().is_none_or(|it| it.index != found.bridge) {
+                switches.push(Switch::new(found.bridge));
+            }
+            if let Some(switch) = switches.last_mut() {
+                switch.push(port);
             }
             match found.port.checked_add(1) {
                 Some(port) => next = abi::ValeList { port, ..found },

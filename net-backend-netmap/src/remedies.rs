@@ -97,6 +97,8 @@ impl Operation {
             Self::List => list(errno),
             Self::InterfaceNew => interface_new(errno),
             Self::InterfaceDelete => interface_delete(errno),
+            Self::PollingEnable if errno == libc::EFAULT => Some("it is polled already"),
+            Self::PollingDisable if errno == libc::EFAULT => Some("it is not polled"),
             Self::PollingEnable | Self::PollingDisable => polling(errno),
         }
     }
@@ -280,8 +282,13 @@ fn attach(errno: i32) -> Option<&'static str> {
 
 fn detach(errno: i32) -> Option<&'static str> {
     Some(match errno {
-        libc::ENXIO => "it is not attached to that switch",
-        libc::EBUSY => "kernel threads poll it; end that first",
+        libc::ENXIO => {
+            "it is not attached to that switch, or netmap has forgotten that it is, as it does of a persistent interface \
+             when somebody opens it"
+        }
+        libc::EBUSY => {
+            "kernel threads poll it, which has to end first; or it is a port that programs have open, and goes with them"
+        }
         libc::EACCES => "another kernel module has changed the switch and keeps it",
         _ => return None,
     })
@@ -313,7 +320,6 @@ fn polling(errno: i32) -> Option<&'static str> {
     Some(match errno {
         libc::ENXIO => "it is not attached to that switch",
         libc::EOPNOTSUPP => "only interfaces in a switch are polled, and only on Linux",
-        libc::EFAULT => "polling is on already when it is to begin, or off when it is to end",
         libc::EINVAL => {
             "fewer CPUs than the machine has can poll, one for all rings or one each, and no more than there are rings"
         }

@@ -167,7 +167,7 @@ fn number<const N: usize>(bytes: &[u8], offset: usize) -> u64 {
     bytes
         .iter()
         .rev()
-        .fold(0, |number, byte| number << 8 | u64::from(*byte))
+        .fold(0, |number, byte| (number << 8) | u64::from(*byte))
 }
 
 #[test]

@@ -151,9 +151,9 @@ fn switches_are_listed_port_by_port() {
     let switches = script.device().switches().unwrap();
     let names: Vec<_> = switches
         .iter()
-        .map(|switch| (switch.name.as_str(), switch.index))
+        .map(|switch| (switch.name.as_deref(), switch.index))
         .collect();
-    assert_eq!(names, [("vale0", 0), ("valeB", 3)]);
+    assert_eq!(names, [(Some("vale0"), 0), (Some("valeB"), 3)]);
     let ports = |at: usize| -> Vec<_> {
         let ports = switches[at].ports.iter();
         ports.map(|port| (port.name.clone(), port.index)).collect()
@@ -171,6 +171,21 @@ fn switches_are_listed_port_by_port() {
         script.questions(),
         [from(0, 0), from(0, 1), from(0, 5), from(3, 2)]
     );
+}
+
+#[test]
+fn a_switch_is_called_what_one_of_its_ports_says() {
+    let at = |name, bridge, port| Ok((Some(name), abi::ValeList { bridge, port }.encode()));
+    let script = Script::new([
+        at("vi0", 1, 0),
+        at("vale0:vm1", 1, 2),
+        at("vi1", 2, 0),
+        Err(libc::ENOENT),
+    ]);
+    let switches = script.device().switches().unwrap();
+    let names: Vec<_> = switches.iter().map(|it| it.name.as_deref()).collect();
+    assert_eq!(names, [Some("vale0"), None]);
+    assert_eq!((switches[0].ports.len(), switches[1].ports.len()), (2, 1));
 }
 
 #[test]

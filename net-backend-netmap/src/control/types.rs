@@ -13,8 +13,9 @@ pub enum AttachedRings {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Switch {
-    /// `vale0`.
-    pub name: String,
+    /// `vale0`. Not known when its ports are persistent interfaces that were opened since they were attached: netmap
+    /// forgets their names in the switch, and has the switch's name nowhere else.
+    pub name: Option<String>,
     /// Its number.
     pub index: u16,
     /// Its ports, in the order of their numbers.
@@ -22,14 +23,20 @@ pub struct Switch {
 }
 
 impl Switch {
-    /// With its first port.
-    pub(super) fn new(index: u16, port: SwitchPort) -> Self {
-        let name = port.name.split(':').next().unwrap_or_default();
+    /// Without ports.
+    pub(super) fn new(index: u16) -> Self {
         Self {
-            name: name.to_owned(),
+            name: None,
             index,
-            ports: vec![port],
+            ports: Vec::new(),
         }
+    }
+
+    pub(super) fn push(&mut self, port: SwitchPort) {
+        if let (None, Some((name, _))) = (&self.name, port.name.split_once(':')) {
+            self.name = Some(name.to_owned());
+        }
+        self.ports.push(port);
     }
 }
 
@@ -37,7 +44,8 @@ impl Switch {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SwitchPort {
-    /// `vale0:vm1`. The host's side of an attached interface has a `^` behind its name.
+    /// `vale0:vm1`. The host's side of an attached interface has a `^` behind its name; a persistent interface that was
+    /// opened since it was attached has no switch in front of it.
     pub name: String,
     /// Its number in the switch.
     pub index: u32,
