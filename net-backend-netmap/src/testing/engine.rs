@@ -1,8 +1,9 @@
 //! What a synchronisation does, by the kind of the ring.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
+use super::monitor;
 use super::nic;
 use super::pipe;
 use super::port::Port;
@@ -29,7 +30,7 @@ pub(super) enum Engine {
     /// The host's network stack puts frames.
     HostReceive(nic::HostQueue),
     /// Monitored rings put frames.
-    Monitor,
+    Monitor(Arc<AtomicBool>),
     /// Takes everything.
     Sink,
     /// Always full of frames of that length.
@@ -48,7 +49,15 @@ impl Ring {
             self.reinit(&mut state);
             return;
         }
+        let is_monitored = self.is_monitored.load(Ordering::Acquire);
+        let tail = state.hwtail;
+        if is_monitored {
+            monitor::transmitting(self, &state);
+        }
         let wake = self.transmit(&mut state);
+        if is_monitored {
+            monitor::transmitted(self, &state, tail);
+        }
         self.finish(&mut state);
         drop(state);
         if let Some(ring) = wake {
@@ -62,7 +71,12 @@ impl Ring {
         if !self.begin_receive(&mut state) {
             self.reinit(&mut state);
         }
-        let wake = self.receive(&mut state);
+        if let Engine::Monitor(is_orphan) = &self.engine {
+            if is_orphan.load(Ordering::Acquire) {
+                return;
+            }
+        }
+        let wake = self.receive_monitored(&mut state);
         self.finish(&mut state);
         drop(state);
         if let Some(ring) = wake {
@@ -72,6 +86,11 @@ impl Ring {
 
     /// Wakes those who wait; when waiting synchronises, they see what there is when they wake up.
     pub(super) fn notify(&self) {
+        if self.is_monitored.load(Ordering::Acquire) && !self.monitors.read().is_empty() {
+            // Monitors see what arrives without being synchronised (netmap_monitor_parent_notify).
+            let mut state = self.state.lock();
+            let _nobody = self.receive_monitored(&mut state);
+        }
         if self.settings.polling == Polling::Synchronises {
             let mut state = self.state.lock();
             if state.is_on && state.delay == 0 {
@@ -125,6 +144,18 @@ impl Ring {
             _ => {}
         }
         None
+    }
+
+    fn receive_monitored(&self, state: &mut State) -> Option<Arc<Ring>> {
+        let is_monitored = self.is_receive() && self.is_monitored.load(Ordering::Acquire);
+        if is_monitored {
+            monitor::releasing(self, state);
+        }
+        let wake = self.receive(state);
+        if is_monitored {
+            monitor::received(self, state);
+        }
+        wake
     }
 
     fn receive(&self, state: &mut State) -> Option<Arc<Ring>> {

@@ -9,7 +9,6 @@ use rustix::io::Errno;
 
 use super::body::{ACCEPTS_HEADER, Register};
 use super::bytes::put;
-use super::descriptor::Descriptor;
 use super::memory::{RING_BYTES, SLOT_BYTES};
 use super::parking::Lock;
 use super::ring::{Direction, MOREFRAG};
@@ -37,15 +36,26 @@ pub struct Received {
 
 /// A user program at a port: registered, with all its rings mapped. Its calls are not counted and do not fail.
 pub struct Far {
-    control: Descriptor,
+    control: Box<dyn Control>,
     region: Arc<Region>,
     transmit: Vec<Option<Face>>,
     receive: Vec<Option<Face>>,
-    turn: Lock<()>,
+    /// Slots that were received and not given back yet.
+    unreleased: Lock<usize>,
 }
 
 impl Far {
-    pub(super) fn new(control: Descriptor, name: &str, mode: u32, flags: u64) -> io::Result<Self> {
+    /// Binds a descriptor of any kernel, the real one too, to the rings of a port that `mode` (`NR_REG_*`) says.
+    ///
+    /// # Errors
+    ///
+    /// The errno of what the kernel refused.
+    pub(crate) fn new(
+        control: Box<dyn Control>,
+        name: &str,
+        mode: u32,
+        flags: u64,
+    ) -> io::Result<Self> {
         let mut register = Register {
             mode,
             flags: flags | ACCEPTS_HEADER,
@@ -71,7 +81,7 @@ impl Far {
             receive: (transmit..transmit + receive).map(face).collect(),
             region: region.clone(),
             control,
-            turn: Lock::default(),
+            unreleased: Lock::default(),
         })
     }
 
@@ -90,7 +100,7 @@ impl Far {
     ///
     /// `ENXIO` when the port has no such ring, and as [`send`](Self::send).
     pub fn send_on(&self, ring: usize, frame: &[u8]) -> io::Result<bool> {
-        let _turn = self.turn.lock();
+        let _turn = self.unreleased.lock();
         let face = self.transmit.get(ring).and_then(Option::as_ref);
         let face = face.ok_or(Errno::NXIO)?;
         if !face.put(&self.region, frame) {
@@ -103,7 +113,7 @@ impl Far {
         Ok(true)
     }
 
-    /// The next frame of any ring; synchronises when there is none.
+    /// The next frame of any ring; synchronises when there is none, and when a quarter of a ring was received since.
     ///
     /// # Errors
     ///
@@ -118,12 +128,20 @@ impl Far {
     ///
     /// As `receive`.
     pub fn receive_whole(&self) -> io::Result<Option<Received>> {
-        let _turn = self.turn.lock();
-        if let Some(received) = self.take() {
-            return Ok(Some(received));
+        let mut unreleased = self.unreleased.lock();
+        let mut received = self.take();
+        if received.is_none() {
+            self.control.receive_sync()?;
+            *unreleased = 0;
+            received = self.take();
         }
-        self.control.receive_sync()?;
-        Ok(self.take())
+        *unreleased += received.as_ref().map_or(0, |received| received.flags.len());
+        let smallest = self.receive.iter().flatten().map(|face| face.slots).min();
+        if *unreleased * 4 >= smallest.unwrap_or(0) as usize {
+            self.control.receive_sync()?;
+            *unreleased = 0;
+        }
+        Ok(received)
     }
 
     /// Synchronises the receive rings, so that slots of frames that were received are free.
@@ -132,7 +150,8 @@ impl Far {
     ///
     /// The errno of the synchronisation.
     pub fn receive_sync(&self) -> io::Result<()> {
-        let _turn = self.turn.lock();
+        let mut unreleased = self.unreleased.lock();
+        *unreleased = 0;
         self.control.receive_sync()
     }
 

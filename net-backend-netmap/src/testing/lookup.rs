@@ -1,7 +1,7 @@
 //! Names of pipes, monitors and null ports.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 use rustix::io::Errno;
 
@@ -108,7 +108,7 @@ impl State {
             sees_transmitted,
             sees_received,
             is_swapping,
-            is_orphan: AtomicBool::new(false),
+            is_orphan: Arc::default(),
         };
         let kind = Kind::Monitor(monitor);
         let port = Port::new(&name, kind, shape, memory, &self.settings);

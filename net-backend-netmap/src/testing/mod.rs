@@ -6,6 +6,7 @@
 
 mod body;
 mod bytes;
+mod checks;
 mod counts;
 mod descriptor;
 mod engine;

@@ -98,7 +98,8 @@ impl Model {
     ///
     /// As `port`.
     pub fn port_with(&self, name: &str, mode: u32, flags: u64) -> io::Result<Far> {
-        Far::new(Descriptor::new(&self.0, true)?, name, mode, flags)
+        let control = Box::new(Descriptor::new(&self.0, true)?);
+        Far::new(control, name, mode, flags)
     }
 
     /// What was called so far, on all descriptors but those of [`port`](Self::port).

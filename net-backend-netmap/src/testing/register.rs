@@ -163,7 +163,9 @@ impl State {
         let is_last = port.active.fetch_sub(1, Ordering::Relaxed) == 1;
         bound.give();
         if is_last {
-            monitor::orphan(port);
+            for _ in 0..monitor::orphan(port) {
+                self.put(port);
+            }
             port.is_on.store(false, Ordering::Release);
         }
         if let Kind::Monitor(of) = &port.kind {
@@ -346,7 +348,7 @@ fn make_rings(port: &Arc<Port>) {
     let engines = |direction: Direction, _: u16, is_host: bool| match (&port.kind, direction) {
         (Kind::Nic(_), Direction::Transmit) if is_host => Engine::HostTransmit(this()),
         (Kind::Nic(_), Direction::Receive) if is_host => Engine::HostReceive(HostQueue::default()),
-        (Kind::Monitor(_), Direction::Receive) => Engine::Monitor,
+        (Kind::Monitor(of), Direction::Receive) => Engine::Monitor(of.is_orphan.clone()),
         _ if is_host => Engine::Fake,
         (Kind::Vale { .. }, Direction::Transmit) => Engine::ValeTransmit(this()),
         (Kind::Vale { .. }, Direction::Receive) => Engine::ValeReceive,

@@ -138,6 +138,7 @@ impl State {
             Kind::Pipe(end) => {
                 self.end_pipe(end);
             }
+            Kind::Monitor(monitor) if monitor.is_orphan.load(Ordering::Acquire) => {}
             Kind::Monitor(monitor) => {
                 let parent = monitor.parent.clone();
                 self.put(&parent);

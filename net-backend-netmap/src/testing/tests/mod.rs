@@ -1,5 +1,10 @@
 //! The model against facts of the real kernel.
 
+mod bind;
+mod differential;
+mod monitor;
+mod nic;
+mod pipe;
 mod vale;
 
 use super::{Far, Model, Settings};

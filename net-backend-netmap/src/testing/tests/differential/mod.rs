@@ -1,0 +1,53 @@
+//! The same user program on the model and on the real kernel. Where there is no real kernel nothing is compared.
+
+mod program;
+mod scripts;
+
+use program::Program;
+
+use crate::gate::Kernel;
+use crate::sys::SystemKernel;
+use crate::testing::{Model, Settings};
+
+type Script = fn(&mut Program<'_>);
+
+fn compare(script: Script) {
+    let settings = Settings {
+        shared_buffers: 163_840,
+        ..Settings::default()
+    };
+    let model = Model::new(settings).unwrap();
+    let expected = Program::run(model.kernel().as_ref(), script);
+    if let Err(error) = SystemKernel.open() {
+        assert!(
+            std::env::var("NET_BACKEND_REQUIRE").is_err(),
+            "no netmap kernel: {error}"
+        );
+        println!("skipped: no netmap kernel to compare with: {error}");
+        return;
+    }
+    let found = Program::run(&SystemKernel, script);
+    let mut differences = 0;
+    for (line, (model, real)) in expected.iter().zip(&found).enumerate() {
+        if model != real {
+            println!("{line}: model {model}\n{line}: real  {real}");
+            differences += 1;
+        }
+    }
+    assert_eq!((differences, expected.len()), (0, found.len()));
+}
+
+macro_rules! scripts {
+    ($($script:ident),* $(,)?) => {$(
+        #[test]
+        fn $script() {
+            let _one_at_a_time = program::turn();
+            compare(scripts::$script);
+        }
+    )*};
+}
+
+scripts! {
+    refusals, layout, private_layout, memory_numbers, information, vale, wrong_pointers, wrong_slots, several_slots,
+    headers, super_frames, pipes, broken_pipes, monitors, interfaces, lists, rings, extra_buffers,
+}
