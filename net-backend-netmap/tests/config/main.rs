@@ -2,8 +2,8 @@
 
 mod names;
 
-use net_backend_core::{ConfigError, Uri};
-use net_backend_netmap::{Monitor, NetmapConfig, VirtioHeader};
+use net_backend_core::{ConfigError, Error, Uri};
+use net_backend_netmap::{Monitor, Netmap, NetmapConfig, VirtioHeader};
 use proptest::prelude::*;
 
 fn read(text: &str) -> Result<NetmapConfig, ConfigError> {
@@ -169,6 +169,34 @@ netmap:em0?fd=5&fd=6&fd=5
 #[test]
 fn refuses_with_place_and_remedy() {
     refuses(BAD, |text| read(text).map(drop));
+}
+
+/// A change that no URI could ask for.
+type Change = fn(&mut NetmapConfig);
+
+#[test]
+fn what_no_uri_says_is_refused_before_anything_is_opened() {
+    let changes: [(Change, &str); 6] = [
+        (|config| config.rings = Some(0), "rings=0 is not"),
+        (|config| config.slots = Some(1), "slots=1 is not"),
+        (
+            |config| config.extra_buffers = Some(0),
+            "extra-bufs=0 is not",
+        ),
+        (|config| config.fragments = Some(65), "fragments=65 is not"),
+        (|config| config.descriptors = vec![-1], "fd=-1 is not"),
+        (|config| config.descriptors = vec![9, 9], "fd=9 was given"),
+    ];
+    for (change, expected) in changes {
+        let mut config = NetmapConfig::new("vale0:vm1".parse().unwrap());
+        change(&mut config);
+        match Netmap::open(&config) {
+            Err(Error::Config(error)) => {
+                assert!(error.message().starts_with(expected), "{error}");
+            }
+            other => panic!("{expected}: {other:?}"),
+        }
+    }
 }
 
 /// Tries lines of texts, each with its complaint in the next.

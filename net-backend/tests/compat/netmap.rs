@@ -79,6 +79,8 @@ vale0:p,rings=2
         ^ UnknownKey: unknown option rings; bhyve's netmap has type, mac, mtu
 netmap:em0,mac=x
                ^ BadValue: mac=x is not six pairs of hexadecimal digits as in 52:54:00:12:34:56
+vale0:p,mac=x?rings=2
+            ^ BadValue: mac=x?rings=2 is not six pairs of hexadecimal digits as in 52:54:00:12:34:56
 netmap:,mac=00:a0:98:12:34:56
 ^ BadTarget: netmap: is no netmap port; write netmap:em0 or vale0:vm1
 vale0
