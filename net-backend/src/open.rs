@@ -53,26 +53,18 @@ pub fn connect_with(uri: &str, with: &Activation) -> Result<Nic> {
 
 /// Tells those who wrote it in bhyve's or QEMU's way that this can be had too.
 fn with_hint(error: Error, text: &str) -> Error {
-    match error {
-        Error::Config(config) if is_unknown(&config) && compat::recognizes(text) => {
-            let hint = match compat::parse(text) {
-                Ok(uri) => {
-                    format!("for bhyve or QEMU this is {uri}, and compat::parse translates it")
-                }
-                Err(_) => {
-                    "what is written for bhyve or QEMU is translated by compat::parse".to_owned()
-                }
-            };
-            let message = format!("{}; {hint}", config.message());
-            ConfigError::new(config.problem(), text, config.position(), message).into()
+    let Error::Config(config) = error else {
+        return error;
+    };
+    let hint = match (config.problem(), compat::parse(text)) {
+        (ConfigProblem::Syntax | ConfigProblem::UnknownScheme, Ok(uri)) => {
+            format!("for bhyve or QEMU this is {uri}, and compat::parse translates it")
         }
-        other => other,
-    }
-}
-
-fn is_unknown(config: &ConfigError) -> bool {
-    matches!(
-        config.problem(),
-        ConfigProblem::Syntax | ConfigProblem::UnknownScheme
-    )
+        (ConfigProblem::Syntax, Err(_)) if compat::recognizes(text) => {
+            "what is written for bhyve or QEMU is translated by compat::parse".to_owned()
+        }
+        _ => return config.into(),
+    };
+    let message = format!("{}; {hint}", config.message());
+    ConfigError::new(config.problem(), text, config.position(), message).into()
 }

@@ -102,7 +102,7 @@ fn other_spellings_are_sent_to_their_translator() {
     );
     let (_, text) = complaint("slirp,hostfwd=tcp::2222-:22").unwrap();
     assert!(text.contains("compat::parse"), "{text}");
-    for text in ["tap:tap0?mtu", "eth0", "", "loopback:?mtu"] {
+    for text in ["tap:tap0?mtu", "eth0", "", "loopback:?mtu", "tap0:a"] {
         let (_, text) = complaint(text).unwrap();
         assert!(!text.contains("compat::parse"), "{text}");
     }
