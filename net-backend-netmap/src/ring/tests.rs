@@ -210,7 +210,12 @@ fn a_changed_buffer_stays_news_until_it_was_told() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 8 } else { 256 }))]
+    #![proptest_config(ProptestConfig {
+        cases: if cfg!(miri) { 8 } else { 256 },
+        // Miri has no files to keep failures in.
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     /// Frames that are put into a transmit ring and moved slot by slot, as a pipe moves them, into a receive ring of the
     /// same size come out whole and in order, wherever the rings begin and however much is moved at a time.
