@@ -95,22 +95,25 @@ impl<Q: PeekHeader> SoftRx<Q> {
                 Some(behind) => judge(wire, self.native, behind, accepted),
                 None => Err(Malformed),
             };
-            match verdict {
+            let was_there = match verdict {
                 Ok(Verdict::Pass) => return Ok(Some(Next::Inner(length, None))),
                 Ok(Verdict::Rewrite(wire)) => return Ok(Some(Next::Inner(length, Some(wire)))),
                 Ok(Verdict::Do(header)) => self.work_on(length, &header, accepted)?,
                 Err(Malformed) => self.discard(DropReason::Malformed)?,
+            };
+            if !was_there {
+                return Ok(None);
             }
         }
     }
 
-    /// Receives a frame of `length` bytes with header, and does what the header asks for.
+    /// Receives a frame of `length` bytes with header, and does what the header asks for; whether there was one.
     fn work_on(
         &mut self,
         length: usize,
         header: &VirtioNetHeader,
         accepted: Features,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let behind = length - self.native.bytes();
         let Some(room) = self.software.room(behind) else {
             return self.discard(DropReason::TooLong);
@@ -118,26 +121,29 @@ impl<Q: PeekHeader> SoftRx<Q> {
         let mut wire = [0; 12];
         let place = wire.get_mut(..self.native.bytes()).unwrap_or_default();
         let mut into = [RxSlice::new(place), RxSlice::new(room)];
-        let received = self.inner.recv(&mut into)?;
+        let Some(received) = self.inner.recv(&mut into)? else {
+            return Ok(false);
+        };
         let kind = if accepted.contains(Features::GUEST_CSUM) {
             Checksum::Partial
         } else {
             Checksum::Complete
         };
-        let is_there = received.is_some_and(|it| it.length == length && !it.truncated);
-        if !is_there || self.software.begin(behind, header, kind).is_err() {
+        let is_whole = received.length == length && !received.truncated;
+        if !is_whole || self.software.begin(behind, header, kind).is_err() {
             self.software.clear();
             self.counters.count_drop(DropReason::Malformed);
         }
-        Ok(())
+        Ok(true)
     }
 
-    /// Drops the next frame of the inner half.
-    fn discard(&mut self, reason: DropReason) -> Result<()> {
-        if self.inner.recv(&mut [])?.is_some() {
+    /// Drops the next frame of the inner half; whether there was one.
+    fn discard(&mut self, reason: DropReason) -> Result<bool> {
+        let was_there = self.inner.recv(&mut [])?.is_some();
+        if was_there {
             self.counters.count_drop(reason);
         }
-        Ok(())
+        Ok(was_there)
     }
 
     /// The next frame that was made in software.

@@ -3,9 +3,13 @@
 use std::sync::Arc;
 
 use net_backend_core::layers::{
-    AcceptedOffloads, NativeTransmit, SOFTWARE_OFFLOADS, offload_transmit, soften_receive,
+    AcceptedOffloads, NativeTransmit, PeekHeader, SOFTWARE_OFFLOADS, offload_transmit,
+    soften_receive,
 };
-use net_backend_core::{Activation, Features, HeaderLength, RxSlice, Sent, TxSlice};
+use net_backend_core::{
+    Activation, Counters, Features, HeaderFlags, HeaderLength, Received, Result, RxQueue, RxSlice,
+    Sent, Source, TxSlice, VirtioNetHeader,
+};
 use proptest::prelude::*;
 
 use super::queues::{Script, Sink, parted, with_header};
@@ -51,6 +55,65 @@ fn transmit(wires: &[Vec<u8>], busy: &[usize]) {
         lengths
     };
     assert_eq!(sent(busy), sent(&[]));
+}
+
+/// Shows the beginning of a frame, and has none.
+struct Hollow {
+    header: VirtioNetHeader,
+    empty: Script,
+}
+
+impl RxQueue for Hollow {
+    fn peek(&mut self) -> Result<Option<usize>> {
+        Ok(Some(100))
+    }
+
+    fn recv(&mut self, into: &mut [RxSlice<'_>]) -> Result<Option<Received>> {
+        self.empty.recv(into)
+    }
+
+    fn source(&self) -> Source<'_> {
+        self.empty.source()
+    }
+
+    fn counters(&self) -> Counters {
+        self.empty.counters()
+    }
+}
+
+impl PeekHeader for Hollow {
+    fn peek_header(&mut self, into: &mut [u8]) -> Result<Option<usize>> {
+        into.copy_from_slice(&self.header.encode()[..into.len()]);
+        self.peek()
+    }
+}
+
+#[test]
+fn what_is_shown_and_not_there_is_not_waited_for() {
+    let plain = VirtioNetHeader::default();
+    let partial = VirtioNetHeader {
+        flags: HeaderFlags::NEEDS_CSUM,
+        ..plain
+    };
+    let lie = VirtioNetHeader {
+        checksum_start: u16::MAX,
+        ..partial
+    };
+    let loose = VirtioNetHeader {
+        buffers: 0,
+        ..plain
+    };
+    for header in [plain, partial, lie, loose] {
+        let empty = Script::new([]);
+        let mut queue = soften_receive(Hollow { header, empty }, NATIVE, Arc::default());
+        let mut buffer = [7; 20];
+        for _ in 0..2 {
+            let received = queue.recv(&mut [RxSlice::new(&mut buffer)]).unwrap();
+            assert_eq!((received, buffer), (None, [7; 20]));
+            queue.peek().unwrap();
+        }
+        assert_eq!(queue.counters().snapshot().dropped_in_all(), 0);
+    }
 }
 
 proptest! {

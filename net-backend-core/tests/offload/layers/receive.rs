@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use net_backend_core::layers::{AcceptedOffloads, HoldNext, PeekHeader, soften_receive};
@@ -54,12 +55,12 @@ fn drain(queue: &mut dyn RxQueue, peeks: bool, cut: usize) -> Vec<Vec<u8>> {
     }
 }
 
-/// What is expected of each frame, in order.
+/// What is expected of each frame, in order. The identification of its IPv6 fragments, if it becomes some.
 fn check(
     sample: &Sample,
     accepted: Features,
     got: &mut impl Iterator<Item = (Vec<u8>, VirtioNetHeader)>,
-) {
+) -> Option<u32> {
     let (frame, header) = sample.frame();
     if accepted.contains(needed(sample)) {
         let mut expected = header;
@@ -68,7 +69,7 @@ fn check(
         }
         let got = got.next().unwrap();
         assert!(got == (frame, expected), "{:?} {:?}", got.1, expected);
-        return;
+        return None;
     }
     let mut identification = None;
     for expected in sample.plain() {
@@ -93,6 +94,7 @@ fn check(
             "{frame:x?}\n{expected:x?}"
         );
     }
+    identification.flatten()
 }
 
 fn any_accepted() -> impl Strategy<Value = Features> {
@@ -132,9 +134,10 @@ proptest! {
         prop_assert_eq!(numbers.bytes, out.iter().map(Vec::len).sum::<usize>() as u64);
         prop_assert_eq!(numbers.dropped_in_all(), 0);
         let mut got = out.iter().map(|it| parted(it, native));
-        for sample in &samples {
-            check(sample, accepted, &mut got);
-        }
+        let identifications = samples.iter().filter_map(|it| check(it, accepted, &mut got));
+        let identifications: Vec<_> = identifications.collect();
+        let different: BTreeSet<_> = identifications.iter().collect();
+        prop_assert_eq!(different.len(), identifications.len());
         prop_assert!(got.next().is_none());
     }
 
