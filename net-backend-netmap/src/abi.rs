@@ -1,5 +1,5 @@
 //! The binary interface of netmap(4), API 14: requests ([`Header`] and the bodies), and what lies in the mapped memory
-//! ([`ring`], [`interface`], [`Slot`]).
+//! ([`ring`], [`interface`]).
 //!
 //! Requests are bytes, encoded and decoded by field in the byte order of the machine. What is reserved or not used is
 //! 0, as the kernel wants it.
@@ -10,7 +10,7 @@ mod requests;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use memory::{SLOT_BYTES, Slot, interface, ring, ring_flag, slot_flag};
+pub(crate) use memory::{SLOT_BYTES, interface, ring, slot_flag};
 pub(crate) use requests::{
     Body, Header, Polling, PoolsInfo, PortHeader, PortInfo, Register, RequestKind, ValeAttach,
     ValeDetach, ValeInterface, ValeList, flag, mode, polling_mode,

@@ -56,6 +56,16 @@ impl ControlDevice {
         Self::on(&SystemKernel)
     }
 
+    /// The same, of a model of a kernel.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::System`](net_backend_core::Error::System) when no descriptor can be had.
+    #[cfg(feature = "testing")]
+    pub fn of_model(model: &crate::testing::Model) -> Result<Self> {
+        Self::on(model.kernel().as_ref())
+    }
+
     /// The same, of another kernel.
     pub(crate) fn on(kernel: &dyn Kernel) -> Result<Self> {
         let control = kernel

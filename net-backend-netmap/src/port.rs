@@ -256,7 +256,9 @@ impl<'k> Registrar<'k> {
             true => flag::EXCLUSIVE,
             false => 0,
         };
-        flag::ACCEPT_VNET_HDR | monitor | directions | exclusive
+        // Waiting for frames leaves the transmit rings alone: a synchronisation of theirs would have the transmit half's
+        // `NIOCTXSYNC` at the same moment do nothing, and say nothing of it.
+        flag::NO_TX_POLL | flag::ACCEPT_VNET_HDR | monitor | directions | exclusive
     }
 
     fn map(&self, control: &dyn Control, facts: &Register) -> Result<Arc<Region>> {

@@ -5,7 +5,7 @@ use std::io;
 
 use net_backend_core::Error;
 
-use crate::{NetmapConfig, PortKind, PortName};
+use crate::{PortKind, PortName};
 
 /// What the kernel was asked to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,23 +102,6 @@ impl Operation {
             Self::PollingEnable | Self::PollingDisable => polling(errno),
         }
     }
-}
-
-/// What to do when `/dev/netmap` could not be opened.
-pub(crate) fn for_open(cause: &io::Error) -> Option<&'static str> {
-    Operation::Open.remedy(cause.raw_os_error()?)
-}
-
-/// What to do when a port could not be registered.
-pub(crate) fn for_register(config: &NetmapConfig, cause: &io::Error) -> Option<&'static str> {
-    Operation::Register(Port::from(&config.port)).remedy(cause.raw_os_error()?)
-}
-
-/// What to do when the request of this name (`NETMAP_REQ_PORT_HDR_GET` or `_SET`) was refused.
-pub(crate) fn for_request(request: &str, cause: &io::Error) -> Option<&'static str> {
-    let operations = [Operation::HeaderGet, Operation::HeaderSet];
-    let operation = operations.into_iter().find(|it| it.name() == request)?;
-    operation.remedy(cause.raw_os_error()?)
 }
 
 /// The text, and where it says more.

@@ -1,63 +1,21 @@
 //! What lies in the mapped memory: interfaces, rings, slots.
 
-use super::bytes::{Field, layout};
-
-layout! {
-    /// `struct netmap_slot`: one place of a ring.
-    #[derive(Default)]
-    Slot, 16 bytes {
-        /// The buffer's number.
-        buffer: u32,
-        /// Bytes in it that belong to the frame.
-        length: u16,
-        /// Of [`slot_flag`].
-        flags: u16,
-        /// An address, with [`slot_flag::INDIRECT`].
-        pointer: u64,
-    }
-}
-
-/// Bytes of a slot.
-pub(crate) const SLOT_BYTES: usize = size_of::<Slot>();
-
-impl Slot {
-    pub(crate) fn encode(&self) -> [u8; SLOT_BYTES] {
-        let mut bytes = [0; SLOT_BYTES];
-        self.put(&mut bytes);
-        bytes
-    }
-
-    pub(crate) fn decode(bytes: &[u8; SLOT_BYTES]) -> Self {
-        Self::take(bytes)
-    }
-}
+/// Bytes of a slot (`struct netmap_slot`): number of the buffer, 32 bits; length, 16 bits; flags, 16 bits; an address
+/// that only indirect buffers use, 64 bits.
+pub(crate) const SLOT_BYTES: usize = 16;
 
 /// Flags of a slot (`NS_*`).
 pub(crate) mod slot_flag {
     /// The buffer's number was changed.
     pub(crate) const BUF_CHANGED: u16 = 0x1;
     /// The NIC is to tell when this slot is done.
+    #[cfg(test)]
     pub(crate) const REPORT: u16 = 0x2;
-    /// When released, the frame goes on to the other side (NIC or host).
-    pub(crate) const FORWARD: u16 = 0x4;
-    /// The switch does not learn where the sender is.
-    pub(crate) const NO_LEARN: u16 = 0x8;
-    /// The data are at the slot's pointer.
+    /// The data are at the slot's address.
+    #[cfg(test)]
     pub(crate) const INDIRECT: u16 = 0x10;
     /// The frame goes on in the next slot.
     pub(crate) const MOREFRAG: u16 = 0x20;
-    /// Of a monitor: the frame was transmitted by the monitored port.
-    pub(crate) const TXMON: u16 = 0x40;
-    /// The high 8 bits: of a frame received from a VALE switch the number of its slots.
-    pub(crate) const FRAGMENTS_SHIFT: u32 = 8;
-}
-
-/// Flags of a ring (`NR_*`).
-pub(crate) mod ring_flag {
-    /// Each synchronisation notes the time.
-    pub(crate) const TIMESTAMP: u32 = 0x2;
-    /// Slots may have the flag FORWARD.
-    pub(crate) const FORWARD: u32 = 0x4;
 }
 
 /// `struct netmap_ring`. What differs by version and system lies between `flags` and `lock`.
@@ -92,18 +50,12 @@ pub(crate) mod ring {
     pub(crate) const SLOTS: usize = offset_of!(NetmapRing, slots);
     /// Bytes of each buffer, 32 bits.
     pub(crate) const BUFFER_SIZE: usize = offset_of!(NetmapRing, buffer_size);
-    /// The ring's number, 16 bits.
-    pub(crate) const RING_ID: usize = offset_of!(NetmapRing, ring_id);
-    /// 0 to transmit, 1 to receive; 16 bits.
-    pub(crate) const DIRECTION: usize = offset_of!(NetmapRing, direction);
     /// The first slot that is ours, 32 bits.
     pub(crate) const HEAD: usize = offset_of!(NetmapRing, head);
     /// A wait ends when `tail` moves past this slot, 32 bits.
     pub(crate) const CUR: usize = offset_of!(NetmapRing, cur);
     /// The first slot that is the kernel's, 32 bits.
     pub(crate) const TAIL: usize = offset_of!(NetmapRing, tail);
-    /// Of [`ring_flag`](super::ring_flag), 32 bits.
-    pub(crate) const FLAGS: usize = offset_of!(NetmapRing, flags);
     /// Which bits of a slot's pointer say where its packet begins in the buffer, 64 bits; 0 where kernels do not know
     /// that.
     pub(crate) const OFFSET_MASK: usize = offset_of!(NetmapRing, offset_mask);
@@ -136,8 +88,6 @@ pub(crate) mod interface {
     pub(crate) const TX_RINGS: usize = offset_of!(NetmapIf, tx_rings);
     /// Receive rings of the NIC, 32 bits.
     pub(crate) const RX_RINGS: usize = offset_of!(NetmapIf, rx_rings);
-    /// The first of the extra buffers, 32 bits; each begins with the number of the next, the last with 0.
-    pub(crate) const BUFFERS_HEAD: usize = offset_of!(NetmapIf, buffers_head);
     /// Transmit rings of the host's side, 32 bits.
     pub(crate) const HOST_TX_RINGS: usize = offset_of!(NetmapIf, host_tx_rings);
     /// Receive rings of the host's side, 32 bits.

@@ -107,9 +107,6 @@ impl Header {
 
 /// The body of a request.
 pub(crate) trait Body: Field + Default {
-    /// What it asks for, when nothing else is said.
-    const KIND: RequestKind;
-
     fn encode(&self) -> [u8; BODY_BYTES] {
         let mut bytes = [0; BODY_BYTES];
         self.put(&mut bytes);
@@ -124,7 +121,7 @@ pub(crate) trait Body: Field + Default {
 macro_rules! bodies {
     ($(
         $(#[$about:meta])*
-        $name:ident: $kind:ident, $bytes:literal bytes {
+        $name:ident, $bytes:literal bytes {
             $($(#[$about_field:meta])* $field:ident: $type:ty,)*
         }
     )*) => {$(
@@ -136,15 +133,13 @@ macro_rules! bodies {
             }
         }
 
-        impl Body for $name {
-            const KIND: RequestKind = RequestKind::$kind;
-        }
+        impl Body for $name {}
     )*};
 }
 
 bodies! {
     /// `struct nmreq_register`. Numbers of rings and slots are wishes (0: none) on the way in, and facts on the way out.
-    Register: Register, 56 bytes {
+    Register, 56 bytes {
         /// Where the [`interface`](super::interface) is in the memory region. Out.
         offset: u64,
         /// Bytes of the memory region. Out.
@@ -168,7 +163,7 @@ bodies! {
     }
 
     /// `struct nmreq_port_info_get`.
-    PortInfo: PortInfoGet, 32 bytes {
+    PortInfo, 32 bytes {
         memory_size: u64,
         transmit_slots: u32,
         receive_slots: u32,
@@ -181,20 +176,20 @@ bodies! {
     }
 
     /// `struct nmreq_vale_attach`.
-    ValeAttach: ValeAttach, 64 bytes {
+    ValeAttach, 64 bytes {
         register: Register,
         /// The port's number in the switch. Out.
         port_index: u32,
     }
 
     /// `struct nmreq_vale_detach`.
-    ValeDetach: ValeDetach, 8 bytes {
+    ValeDetach, 8 bytes {
         /// The number that the port had in the switch. Out.
         port_index: u32,
     }
 
     /// `struct nmreq_vale_list`.
-    ValeList: ValeList, 8 bytes {
+    ValeList, 8 bytes {
         /// The switch's number: where to look on from, and where something was found.
         bridge: u16,
         /// The port's number in the switch, likewise.
@@ -202,13 +197,13 @@ bodies! {
     }
 
     /// `struct nmreq_port_hdr`.
-    PortHeader: PortHeaderGet, 8 bytes {
+    PortHeader, 8 bytes {
         /// Bytes of the virtio-net header.
         length: u32,
     }
 
     /// `struct nmreq_vale_newif`. 0 is for the kernel to choose.
-    ValeInterface: ValeInterfaceNew, 16 bytes {
+    ValeInterface, 16 bytes {
         transmit_slots: u32,
         receive_slots: u32,
         transmit_rings: u16,
@@ -217,7 +212,7 @@ bodies! {
     }
 
     /// `struct nmreq_vale_polling`.
-    Polling: PollingEnable, 16 bytes {
+    Polling, 16 bytes {
         /// One of [`polling_mode`].
         mode: u32,
         /// The first CPU with a polling thread.
@@ -227,7 +222,7 @@ bodies! {
     }
 
     /// `struct nmreq_pools_info`. Offsets are in bytes from the beginning of the memory region, sizes are of one object.
-    PoolsInfo: PoolsInfoGet, 64 bytes {
+    PoolsInfo, 64 bytes {
         memory_size: u64,
         /// The memory region that is asked about, when there is no name.
         memory: u16,
@@ -253,8 +248,6 @@ pub(crate) mod mode {
     pub(crate) const NIC_SW: u32 = 3;
     /// One pair of the NIC's.
     pub(crate) const ONE_NIC: u32 = 4;
-    /// No ring: the memory only.
-    pub(crate) const NULL: u32 = 7;
     /// One pair of the host's.
     pub(crate) const ONE_SW: u32 = 8;
 }
@@ -275,8 +268,6 @@ pub(crate) mod flag {
     pub(crate) const TX_RINGS_ONLY: u64 = 0x4000;
     /// Frames may begin with a virtio-net header.
     pub(crate) const ACCEPT_VNET_HDR: u64 = 0x8000;
-    /// Waiting for something else synchronises the receive rings too.
-    pub(crate) const DO_RX_POLL: u64 = 0x1_0000;
     /// Waiting for something else does not synchronise the transmit rings.
     pub(crate) const NO_TX_POLL: u64 = 0x2_0000;
 }
