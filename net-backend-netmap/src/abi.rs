@@ -29,7 +29,7 @@ pub(crate) const BODY_BYTES: usize = size_of::<ValeAttach>();
 pub(crate) const NAME_BYTES: usize = 64;
 
 /// The most slots that one frame takes.
-pub(crate) const MAX_FRAGMENTS: usize = 64;
+pub(crate) const MAX_FRAGMENTS: u8 = 64;
 
 const _: () = assert!(HEADER_BYTES == 88);
 const _: () = assert!(BODY_BYTES == 64 && size_of::<PoolsInfo>() <= BODY_BYTES);

@@ -1,9 +1,11 @@
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use net_backend_core::{Error, Result};
 
 use crate::ring::{Corrupt, SyncFailure};
+use crate::spares::Spares;
 
 /// What the halves know of their port. While one of them lives, it has several owners.
 #[derive(Debug)]
@@ -12,14 +14,17 @@ pub(crate) struct Attachment {
     pub(crate) name: String,
     /// The memory region of the port's buffers.
     pub(crate) memory: u16,
+    /// Buffers that are in no ring.
+    pub(crate) spares: Option<Arc<Spares>>,
     gone: AtomicBool,
 }
 
 impl Attachment {
-    pub(crate) fn new(name: String, memory: u16) -> Self {
+    pub(crate) fn new(name: String, memory: u16, spares: Option<Arc<Spares>>) -> Self {
         Self {
             name,
             memory,
+            spares,
             gone: AtomicBool::new(false),
         }
     }

@@ -86,7 +86,7 @@ impl Netmap {
             true => Some(port.header_length()?),
             false => None,
         };
-        let attachment = Attachment::new(port.label.clone(), port.facts.memory);
+        let attachment = Attachment::new(port.label.clone(), port.facts.memory, port.spares()?);
         let mut backend = Self {
             capabilities: Capabilities::new(DRIVER.scheme),
             config: config.clone(),
@@ -235,9 +235,9 @@ impl Netmap {
     fn native_header(&self, with: &Activation) -> Result<HeaderLength> {
         if is_monitor_of_header(&self.config) {
             let length = self.port.header_length()?;
-            let lengths = HeaderLength::ALL.into_iter();
-            let known = lengths.filter(|known| known.bytes() == length as usize);
-            return Ok(known.last().unwrap_or_default());
+            let mut lengths = HeaderLength::ALL.into_iter();
+            let known = lengths.find(|known| known.bytes() == length as usize);
+            return Ok(known.unwrap_or_default());
         }
         Ok(match with.features.is_empty() {
             true => HeaderLength::None,
@@ -312,3 +312,6 @@ impl crate::testing::Model {
         Netmap::open_on(&*self.kernel(), config)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,11 @@
+use std::sync::Arc;
+
 use net_backend_core::{Received, Result, RxSlice, TxSlice};
 
-use crate::ReceiveQueue;
+use crate::abi::slot_flag;
 use crate::receive_ring::{Found, ReceiveRing};
-use crate::ring::MOST_FRAGMENTS;
+use crate::ring::{MOST_FRAGMENTS, RingWords, Slot};
+use crate::{ReceiveQueue, TakenFrame, spares};
 
 /// A received frame where the kernel put it. It stays the next one until it is [released](Self::release).
 #[derive(Debug)]
@@ -63,6 +66,30 @@ impl LentFrame<'_> {
             .unwrap_or(0)
     }
 
+    /// Takes the frame out of the ring with its buffers, and puts spare ones in their place, so that the ring goes on
+    /// while the frame is kept. The only call on the data path that allocates. `None` when there are not enough spare
+    /// buffers now, and the frame stays the next one: drop frames that were taken before.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsupported`](net_backend_core::Error::Unsupported) when the port was opened without extra buffers;
+    /// [`Error::Gone`](net_backend_core::Error::Gone) when the ring makes no sense.
+    pub fn take(self) -> Result<Option<TakenFrame>> {
+        let attachment = Arc::clone(self.queue.attachment());
+        let spares = spares::require(attachment.spares.as_ref(), &attachment.name)?;
+        let mut buffers = [0; MOST_FRAGMENTS as usize];
+        let buffers = buffers
+            .get_mut(..self.found.slots as usize)
+            .unwrap_or_default();
+        let Some(ring) = self.queue.current().filter(|_| spares.take(buffers)) else {
+            return Ok(None);
+        };
+        let slots = ring.replace(buffers);
+        let frame = TakenFrame::new(Arc::clone(spares), slots);
+        self.release();
+        Ok(Some(frame))
+    }
+
     /// Gives the frame's buffers back, and counts it as received.
     pub fn release(self) {
         self.queue.counted().count_received(Received {
@@ -78,6 +105,22 @@ impl ReceiveRing {
     fn check(&self, found: Found, header: usize) -> Result<(), crate::ring::Corrupt> {
         self.mark_buffers(header);
         (0..found.slots).try_for_each(|count| self.slot_of(count).map(drop))
+    }
+
+    /// Puts these buffers into the first slots; tells what was there.
+    fn replace(&self, buffers: &[u32]) -> Vec<Slot> {
+        let exchange = |(count, buffer): (u32, &u32)| {
+            let index = self.window().index(count);
+            let full = self.memory().slot(index);
+            let empty = Slot {
+                buffer: *buffer,
+                length: 0,
+                flags: slot_flag::BUF_CHANGED,
+            };
+            self.memory().set_slot(index, empty);
+            full
+        };
+        (0..).zip(buffers).map(exchange).collect()
     }
 
     /// The bytes in the slot `count` after the first; `None` when the slot no longer makes sense.

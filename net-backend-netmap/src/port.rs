@@ -3,9 +3,12 @@ use std::sync::Arc;
 
 use net_backend_core::{Error, Result};
 
-use crate::abi::{Body, PortHeader, Register, RequestKind, flag, interface, mode};
+use crate::abi::{Body, PortHeader, Register, RequestKind, flag, mode};
 use crate::gate::{Control, Kernel};
+use crate::persist::make_persistent;
 use crate::remedies::Operation;
+use crate::ring_table::{RingOffsets, RingTable};
+use crate::spares::Spares;
 use crate::sys::{Region, RingMemory};
 use crate::{Directions, Monitor, NetmapConfig, PortKind, Rings};
 
@@ -48,6 +51,9 @@ impl Port {
     pub(crate) fn open(kernel: &dyn Kernel, config: &NetmapConfig) -> Result<Self> {
         let registrar = Registrar::new(kernel, config);
         let first = registrar.open()?;
+        if config.persist {
+            make_persistent(&*first, config)?;
+        }
         let (first_mode, first_ring) = registrar.first_mode();
         let extra = config.extra_buffers.unwrap_or(0);
         let facts = registrar.register(&*first, first_mode, first_ring, extra)?;
@@ -105,6 +111,31 @@ impl Port {
         self.pairs.iter().map(|pair| self.pair(pair)).collect()
     }
 
+    /// The buffers that are in no ring, if any were asked for.
+    ///
+    /// # Errors
+    ///
+    /// As [`rings`](Self::rings).
+    pub(crate) fn spares(&self) -> Result<Option<Arc<Spares>>> {
+        let Some(pair) = self.pairs.first().filter(|_| self.facts.extra_buffers > 0) else {
+            return Ok(None);
+        };
+        let rings = self.pair(pair)?;
+        let memory = rings.receive.into_iter().chain(rings.transmit).next();
+        let interface = usize::try_from(self.facts.offset).ok();
+        // Those of the first registration.
+        let control = self.anchor.as_ref().unwrap_or(&pair.control);
+        let spares = memory.zip(interface).and_then(|(memory, interface)| {
+            let region = Arc::clone(&pair.region);
+            let count = self.facts.extra_buffers;
+            Spares::new(memory, region, interface, count, Arc::clone(control))
+        });
+        match spares {
+            Some(spares) => Ok(Some(spares)),
+            None => Err(strange_memory(&self.label)),
+        }
+    }
+
     /// Length in bytes of the virtio-net header that the kernel expects.
     ///
     /// # Errors
@@ -154,12 +185,6 @@ struct Registrar<'k> {
     config: &'k NetmapConfig,
     name: [u8; crate::abi::NAME_BYTES],
     label: String,
-}
-
-/// Where the rings of one registration begin in the region, in bytes.
-struct RingOffsets {
-    receive: Vec<usize>,
-    transmit: Option<usize>,
 }
 
 impl<'k> Registrar<'k> {
@@ -297,78 +322,6 @@ impl RingOffsets {
             receive: self.receive,
             transmit: self.transmit,
         }
-    }
-}
-
-/// The table of rings of a `struct netmap_if`: transmit rings of the NIC, of the host, receive rings of the NIC, of
-/// the host.
-struct RingTable<'r> {
-    region: &'r Region,
-    interface: usize,
-    transmit: u32,
-    host_transmit: u32,
-    receive: u32,
-    host_receive: u32,
-}
-
-/// More rings than this no port has.
-const MOST_RINGS: u32 = 4096;
-
-impl<'r> RingTable<'r> {
-    fn new(region: &'r Region, offset: u64) -> Option<Self> {
-        let interface = usize::try_from(offset).ok()?;
-        let word = |at: usize| {
-            let count = region.load_u32(interface.checked_add(at)?)?;
-            (count <= MOST_RINGS).then_some(count)
-        };
-        Some(Self {
-            transmit: word(interface::TX_RINGS)?,
-            receive: word(interface::RX_RINGS)?,
-            host_transmit: word(interface::HOST_TX_RINGS)?,
-            host_receive: word(interface::HOST_RX_RINGS)?,
-            region,
-            interface,
-        })
-    }
-
-    /// The rings that a registration in `mode` binds. A direction with fewer rings than the other has none for the last
-    /// pairs, where the kernel binds its first one again.
-    fn find(&self, mode: u32, ring: u32, receive: bool, transmit: bool) -> Option<RingOffsets> {
-        let host = mode == mode::SW || mode == mode::ONE_SW;
-        let one = mode == mode::ONE_NIC || mode == mode::ONE_SW;
-        let (receive_base, receive_count) = match mode {
-            mode::SW | mode::ONE_SW => (self.receive, self.host_receive),
-            mode::NIC_SW => (0, self.receive + self.host_receive),
-            _ => (0, self.receive),
-        };
-        let (transmit_base, transmit_count) = match host {
-            false => (0, self.transmit),
-            true => (self.transmit, self.host_transmit),
-        };
-        let first = if one { ring } else { 0 };
-        let receive_rings = match (receive, one) {
-            (false, _) => 0..0,
-            (true, true) => ring..receive_count.min(ring.saturating_add(1)),
-            (true, false) => 0..receive_count,
-        };
-        let behind = self.transmit + self.host_transmit;
-        let receive_rings = receive_rings.map(|index| self.offset(behind + receive_base + index));
-        let has_transmit = transmit && first < transmit_count;
-        Some(RingOffsets {
-            receive: receive_rings.collect::<Option<_>>()?,
-            transmit: match has_transmit {
-                true => Some(self.offset(transmit_base + first)?),
-                false => None,
-            },
-        })
-    }
-
-    /// Where the ring at `index` of the table begins in the region, in bytes.
-    fn offset(&self, index: u32) -> Option<usize> {
-        let entry = interface::RING_OFFSETS.checked_add(index as usize * size_of::<u64>())?;
-        let offset = self.region.load_u64(self.interface.checked_add(entry)?)?;
-        // Relative to the interface, and signed.
-        usize::try_from((self.interface as u64).wrapping_add(offset)).ok()
     }
 }
 

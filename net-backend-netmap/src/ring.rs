@@ -2,10 +2,10 @@
 
 use std::{fmt, io};
 
-use crate::abi::slot_flag;
+use crate::abi::{MAX_FRAGMENTS, slot_flag};
 
 /// Slots that one frame may take (`NETMAP_MAX_FRAGS`).
-pub(crate) const MOST_FRAGMENTS: u32 = crate::abi::MAX_FRAGMENTS as u32;
+pub(crate) const MOST_FRAGMENTS: u32 = MAX_FRAGMENTS as u32;
 
 /// The words of one ring, which a kernel and other processes write to as well. Nothing that is read here is to be
 /// trusted.

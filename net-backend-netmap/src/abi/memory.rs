@@ -88,6 +88,8 @@ pub(crate) mod interface {
     pub(crate) const TX_RINGS: usize = offset_of!(NetmapIf, tx_rings);
     /// Receive rings of the NIC, 32 bits.
     pub(crate) const RX_RINGS: usize = offset_of!(NetmapIf, rx_rings);
+    /// The first of the buffers that are in no ring, 32 bits.
+    pub(crate) const BUFFERS_HEAD: usize = offset_of!(NetmapIf, buffers_head);
     /// Transmit rings of the host's side, 32 bits.
     pub(crate) const HOST_TX_RINGS: usize = offset_of!(NetmapIf, host_tx_rings);
     /// Receive rings of the host's side, 32 bits.

@@ -32,7 +32,7 @@ pub(super) fn config(uri: &Uri) -> Result<NetmapConfig, ConfigError> {
     config.virtio_header =
         given(&options, "vnet-hdr", |value| header(value, &config.port))?.unwrap_or_default();
     config.fragments = given(&options, "fragments", |value| {
-        value.number(1..=u8::try_from(MAX_FRAGMENTS).unwrap_or(u8::MAX))
+        value.number(1..=MAX_FRAGMENTS)
     })?;
     config.mac = given(&options, "mac", OptionValue::mac)?;
     config.descriptors = descriptors(&options)?;

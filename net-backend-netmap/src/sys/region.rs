@@ -10,7 +10,7 @@ use std::io;
 use std::os::fd::BorrowedFd;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use rustix::mm::{MapFlags, ProtFlags, mmap, mmap_anonymous, munmap};
 
@@ -119,11 +119,11 @@ impl Region {
     }
 }
 
-/// Words, each loaded with acquire and stored with release ordering; nothing happens when the word is misaligned or not
-/// inside.
-macro_rules! words {
-    ($($load:ident, $store:ident, $word:ty, $atomic:ty;)*) => {
+/// Words, each loaded with acquire ordering; `None` when the word is misaligned or not inside.
+macro_rules! loads {
+    ($($(#[$when:meta])* $load:ident, $word:ty, $atomic:ty;)*) => {
         impl Region {$(
+            $(#[$when])*
             #[inline]
             pub(crate) fn $load(&self, offset: usize) -> Option<$word> {
                 let place = self.place::<$atomic>(offset)?;
@@ -131,14 +131,21 @@ macro_rules! words {
                 let word = unsafe { place.as_ref() };
                 Some(word.load(Ordering::Acquire))
             }
+        )*}
+    };
+}
 
+/// Words, each stored with release ordering; `false`, and nothing is stored, when the word is misaligned or not inside.
+macro_rules! stores {
+    ($($(#[$when:meta])* $store:ident, $word:ty, $atomic:ty;)*) => {
+        impl Region {$(
+            $(#[$when])*
             #[inline]
-            #[cfg_attr(not(any(test, feature = "testing")), allow(dead_code, reason = "for the model"))]
             pub(crate) fn $store(&self, offset: usize, value: $word) -> bool {
                 let Some(place) = self.place::<$atomic>(offset) else {
                     return false;
                 };
-                // SAFETY: as for loads.
+                // SAFETY: mapped and aligned, by `place`; every access to words of the region is atomic.
                 let word = unsafe { place.as_ref() };
                 word.store(value, Ordering::Release);
                 true
@@ -147,10 +154,19 @@ macro_rules! words {
     };
 }
 
-words! {
-    load_u16, store_u16, u16, AtomicU16;
-    load_u32, store_u32, u32, AtomicU32;
-    load_u64, store_u64, u64, AtomicU64;
+loads! {
+    #[cfg(any(test, feature = "testing"))]
+    load_u16, u16, std::sync::atomic::AtomicU16;
+    load_u32, u32, AtomicU32;
+    load_u64, u64, AtomicU64;
+}
+
+stores! {
+    #[cfg(any(test, feature = "testing"))]
+    store_u16, u16, std::sync::atomic::AtomicU16;
+    store_u32, u32, AtomicU32;
+    #[cfg(any(test, feature = "testing"))]
+    store_u64, u64, AtomicU64;
 }
 
 impl Drop for Region {

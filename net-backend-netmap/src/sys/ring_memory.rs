@@ -22,7 +22,7 @@ use crate::ring::{RingWords, Slot};
 /// writes there later changes nothing for us. Each buffer number is checked when it is used.
 pub(crate) struct RingMemory {
     /// Holds the mapping.
-    region: Arc<Region>,
+    _region: Arc<Region>,
     ring: NonNull<u8>,
     slots: u32,
     /// The place of buffer 0, which may lie before or behind the ring.
@@ -32,7 +32,7 @@ pub(crate) struct RingMemory {
     buffer_count: u32,
 }
 
-// SAFETY: the pointers are into a region that belongs to the process and that `region` keeps mapped.
+// SAFETY: the pointers are into a region that belongs to the process and that `_region` keeps mapped.
 unsafe impl Send for RingMemory {}
 // SAFETY: words are accessed atomically, and bytes by copy.
 unsafe impl Sync for RingMemory {}
@@ -62,7 +62,7 @@ impl RingMemory {
             buffers: region.at(buffers, 0)?,
             buffer_size,
             buffer_count: u32::try_from(room / buffer_size as usize).unwrap_or(u32::MAX),
-            region: Arc::clone(region),
+            _region: Arc::clone(region),
         })
     }
 
@@ -158,7 +158,7 @@ impl RingMemory {
     #[inline]
     pub(crate) fn piece(&self, buffer: u32, length: usize) -> Option<TxSlice<'_>> {
         let base = self.bytes(buffer, 0, length)?;
-        // SAFETY: mapped as long as `region` is held, and never under a Rust borrow: the region lends nothing out.
+        // SAFETY: mapped as long as `_region` is held, and never under a Rust borrow: the region lends nothing out.
         Some(unsafe { TxSlice::from_raw_parts(base.as_ptr(), length) })
     }
 
