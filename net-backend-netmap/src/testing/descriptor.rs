@@ -37,10 +37,6 @@ impl Descriptor {
         })
     }
 
-    pub(super) fn bound(&self) -> Option<&Bound> {
-        self.bound.get()
-    }
-
     fn call(&self, call: Call) -> io::Result<()> {
         if self.is_own {
             return Ok(());

@@ -184,6 +184,15 @@ impl Far {
         }
     }
 
+    /// Where the slots of a ring end that are this program's (`tail`).
+    pub fn tail(&self, direction: Direction, ring: usize) -> Option<u32> {
+        let rings = match direction {
+            Direction::Transmit => &self.transmit,
+            Direction::Receive => &self.receive,
+        };
+        rings.get(ring)?.as_ref()?.word(&self.region, TAIL)
+    }
+
     fn take(&self) -> Option<Received> {
         let rings = self.receive.iter().enumerate();
         rings
@@ -223,7 +232,7 @@ impl Face {
     fn put(&self, region: &Region, frame: &[u8]) -> bool {
         let chunks = frame.chunks(self.size);
         let count = chunks.len();
-        let (Some(mut head), Some(tail)) = (self.word(region, HEAD), self.word(region, TAIL))
+        let (Some(mut head), Some(tail)) = (self.index(region, HEAD), self.index(region, TAIL))
         else {
             return false;
         };
@@ -233,8 +242,8 @@ impl Face {
         }
         for (number, chunk) in chunks.enumerate() {
             let slot = self.slot(head);
-            let buffer = region.load_u32(slot).unwrap_or(0) as usize;
-            region.write(self.buffers + buffer * self.size, chunk);
+            let buffer = region.load_u32(slot).unwrap_or(0);
+            region.write(self.buffer(buffer), chunk);
             region.store_u16(slot + 4, u16::try_from(chunk.len()).unwrap_or(u16::MAX));
             let is_last = number + 1 == count;
             let flags = region.load_u16(slot + 6).unwrap_or(0) & 1;
@@ -246,7 +255,7 @@ impl Face {
     }
 
     fn take(&self, region: &Region, ring: usize) -> Option<Received> {
-        let (mut head, tail) = (self.word(region, HEAD)?, self.word(region, TAIL)?);
+        let (mut head, tail) = (self.index(region, HEAD)?, self.index(region, TAIL)?);
         let mut received = Received {
             bytes: Vec::new(),
             flags: Vec::new(),
@@ -254,14 +263,11 @@ impl Face {
         };
         while head != tail {
             let slot = self.slot(head);
-            let buffer = region.load_u32(slot)? as usize;
+            let buffer = region.load_u32(slot)?;
             let length = usize::from(region.load_u16(slot + 4)?);
             let start = received.bytes.len();
             received.bytes.resize(start + length, 0);
-            region.read(
-                self.buffers + buffer * self.size,
-                received.bytes.get_mut(start..)?,
-            );
+            region.read(self.buffer(buffer), received.bytes.get_mut(start..)?);
             let flags = region.load_u16(slot + 6)?;
             received.flags.push(flags);
             head = (head + 1) % self.slots;
@@ -275,6 +281,17 @@ impl Face {
 
     fn word(&self, region: &Region, offset: usize) -> Option<u32> {
         region.load_u32(self.place + offset)
+    }
+
+    /// A pointer of the ring; `None` when it points to no slot.
+    fn index(&self, region: &Region, offset: usize) -> Option<u32> {
+        self.word(region, offset)
+            .filter(|&index| index < self.slots)
+    }
+
+    fn buffer(&self, number: u32) -> usize {
+        let offset = (number as usize).wrapping_mul(self.size);
+        self.buffers.wrapping_add(offset)
     }
 
     fn slot(&self, index: u32) -> usize {

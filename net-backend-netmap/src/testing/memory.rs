@@ -225,11 +225,6 @@ impl Pool {
         }
     }
 
-    /// How many objects are free.
-    pub(super) fn free(&self) -> usize {
-        self.free.lock().len()
-    }
-
     fn reset(&self) {
         *self.free.lock() = (self.reserved..self.total).collect();
     }

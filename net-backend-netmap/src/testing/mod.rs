@@ -4,6 +4,7 @@
 //! switches, pipes, interfaces with wires between them, monitors. It checks what a user program does with its rings
 //! as strictly as the real one, and can do what a real one should not: fail, be slow, lose ports, write garbage.
 
+mod bare;
 mod body;
 mod bytes;
 mod checks;
@@ -30,7 +31,9 @@ mod tamper;
 #[cfg(test)]
 mod tests;
 mod vale;
+mod wrap;
 
+pub use bare::Bare;
 pub use counts::{Call, Counts};
 pub use far::{Far, Received};
 pub use model::Model;

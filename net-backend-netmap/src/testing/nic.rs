@@ -1,11 +1,14 @@
 //! Interfaces: NICs on a wire, with the host's network stack behind them.
 
 use std::collections::VecDeque;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock, Weak};
 
+use super::engine::Engine;
 use super::parking::Lock;
-use super::port::Port;
+use super::port::{Kind, Port};
 use super::ring::{BUF_CHANGED, MOREFRAG, Ring, Slot, State};
+use super::wrap;
 
 /// What is particular to an interface.
 #[derive(Debug, Default)]
@@ -14,6 +17,14 @@ pub(super) struct Nic {
     pub(super) wire: OnceLock<Weak<Port>>,
     /// Frames that went to the host's network stack.
     pub(super) host: Lock<VecDeque<Vec<u8>>>,
+    /// The ports of a switch that stand for it.
+    pub(super) wraps: Lock<Vec<Arc<Port>>>,
+}
+
+impl Nic {
+    pub(super) fn peer(&self) -> Option<Arc<Port>> {
+        self.wire.get().and_then(Weak::upgrade)
+    }
 }
 
 /// Frames of the host's network stack that wait for a synchronisation.
@@ -42,11 +53,10 @@ impl HostQueue {
 
 /// Puts frames on the wire. Slots come back some synchronisations later.
 pub(super) fn transmit(ring: &Ring, state: &mut State, port: &Port) {
-    let Nic { wire, .. } = match &port.kind {
-        super::port::Kind::Nic(nic) => nic,
-        _ => return,
+    let Kind::Nic(nic) = &port.kind else {
+        return;
     };
-    let peer = wire.get().and_then(Weak::upgrade);
+    let peer = nic.peer();
     let mut frame = Vec::new();
     let mut woken: Vec<Arc<Ring>> = Vec::new();
     let mut index = state.hwcur;
@@ -123,6 +133,9 @@ fn append(ring: &Ring, state: &mut State, index: u32, slot: Slot, frame: &mut Ve
 
 /// Takes a frame from the wire; the ring that it went to, which is not woken yet.
 pub(super) fn arrive(port: &Arc<Port>, frame: &[u8]) -> Option<Arc<Ring>> {
+    if port.is_busy.load(Ordering::Acquire) && wrap::enter(port, false, frame) {
+        return None;
+    }
     let rings = port.rings()?;
     let count = usize::from(port.shape().receive_rings).max(1);
     let ring = rings.receive.get(hash(frame) % count)?.clone();
@@ -176,7 +189,7 @@ pub(super) fn release(ring: &Ring, state: &mut State) {
 
 /// Hands frames to the host's network stack (`netmap_txsync_to_host`); slots with bad lengths are skipped.
 pub(super) fn to_host(ring: &Ring, state: &State, port: &Port) {
-    let super::port::Kind::Nic(nic) = &port.kind else {
+    let Kind::Nic(nic) = &port.kind else {
         return;
     };
     let mut index = state.hwcur;
@@ -196,13 +209,16 @@ pub(super) fn to_host(ring: &Ring, state: &State, port: &Port) {
 
 /// Queues a frame of the host's network stack on a host ring; `false` when it was not taken.
 pub(super) fn host_send(port: &Port, ring: u16, frame: &[u8]) -> bool {
+    if port.is_busy.load(Ordering::Acquire) && wrap::enter(port, true, frame) {
+        return true;
+    }
     let own = usize::from(port.shape().receive_rings);
     let rings = port.rings();
     let ring = rings.and_then(|rings| rings.receive.get(own + usize::from(ring)).cloned());
     let Some(ring) = ring.filter(|ring| ring.place().is_some()) else {
         return false;
     };
-    let super::engine::Engine::HostReceive(queue) = &ring.engine else {
+    let Engine::HostReceive(queue) = &ring.engine else {
         return false;
     };
     let is_taken = queue.push(&ring, frame);

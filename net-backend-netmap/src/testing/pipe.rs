@@ -55,13 +55,15 @@ pub(super) fn make_rings(port: &Arc<Port>, end: &End) {
     let (Some(ours), Some(theirs)) = (port.rings(), peer.rings()) else {
         return;
     };
+    // Buffers come with the rings of the end that is bound first; the other's share them.
+    for ring in theirs.all() {
+        ring.state.lock().is_fake = true;
+    }
     for (from, to) in [(&ours, &theirs), (&theirs, &ours)] {
         for (transmit, receive) in from.transmit.iter().zip(&to.receive) {
             if let (Engine::Pipe(there), Engine::Pipe(here)) = (&receive.engine, &transmit.engine) {
                 let _again = here.set(Arc::downgrade(receive));
                 let _again = there.set(Arc::downgrade(transmit));
-                // Buffers come with the transmit ring; the receive ring shares them.
-                receive.state.lock().is_fake = true;
             }
         }
     }
@@ -89,13 +91,8 @@ pub(super) fn share_rings(port: &Arc<Port>, end: &End) -> Result<(), Errno> {
     }
     peer.create_rings()?;
     for (ring, other) in fresh {
-        let (real, shared) = if ring.is_receive() {
-            (&other, &ring)
-        } else {
-            (&ring, &other)
-        };
-        for index in 0..real.slots {
-            shared.set_slot(index, real.slot(index));
+        for index in 0..ring.slots {
+            other.set_slot(index, ring.slot(index));
         }
     }
     Ok(())

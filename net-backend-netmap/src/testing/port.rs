@@ -61,6 +61,8 @@ pub(super) enum Kind {
     Pipe(super::pipe::End),
     /// An interface on a wire.
     Nic(super::nic::Nic),
+    /// Such an interface in a switch.
+    Wrap(super::wrap::Wrap),
     /// Sees what another port sees.
     Monitor(super::monitor::Monitor),
     /// Takes everything at once, or always has frames of that length.

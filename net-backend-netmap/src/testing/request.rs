@@ -70,6 +70,7 @@ impl State {
                 register.write_interface(body);
             }
             9 => self.delete_interface(&name)?,
+            10 | 11 => self.polling(&name)?,
             12 => self.pools(&name, body)?,
             _ => return Err(Errno::INVAL),
         }
@@ -139,7 +140,7 @@ impl State {
         }
         let port = self.vale(name, &mut register, memory.as_ref(), true, Purpose::Attach)?;
         let port = port.ok_or(Errno::INVAL)?;
-        if port.is_owned() {
+        if port.is_owned() && !matches!(port.kind, Kind::Wrap(_)) {
             self.put(&port);
             return Err(Errno::BUSY);
         }
@@ -159,15 +160,20 @@ impl State {
         let port = port.ok_or(Errno::INVAL)?;
         let place = port.place.read().clone();
         let index = place.as_ref().map_or(0, |place| place.index);
-        // Ephemeral ports stay in their switch as long as somebody has them.
-        if matches!(port.kind, Kind::Vale { is_interface: true }) {
-            if let Some(place) = place {
+        match (&port.kind, place) {
+            (Kind::Vale { is_interface: true }, Some(place)) => {
                 place.switch.members.write().remove(place.index);
                 *port.place.write() = None;
                 self.forget_empty();
             }
-            self.put(&port);
+            (Kind::Wrap(wrap), _) if !wrap.is_host => self.unwrap(&wrap.nic),
+            _ => {
+                // Ports that registering made have nothing to be detached from (na_vp).
+                self.put(&port);
+                return Err(Errno::BUSY);
+            }
         }
+        self.put(&port);
         self.put(&port);
         put(
             body,
@@ -308,6 +314,20 @@ impl State {
         self.interfaces.remove(name);
         self.put(&port);
         Ok(())
+    }
+
+    /// `NETMAP_REQ_VALE_POLLING_ENABLE` and `_DISABLE`: for NICs in a switch, where nothing changes.
+    fn polling(&mut self, name: &str) -> Result<(), Errno> {
+        let mut register = Register::default();
+        let port = self.vale(name, &mut register, None, false, Purpose::Register)?;
+        let port = port.ok_or(Errno::INVAL)?;
+        let is_wrap = matches!(port.kind, Kind::Wrap(_));
+        self.put(&port);
+        if is_wrap {
+            Ok(())
+        } else {
+            Err(Errno::OPNOTSUPP)
+        }
     }
 
     /// `NETMAP_REQ_POOLS_INFO_GET`.

@@ -216,7 +216,8 @@ impl Ring {
         let size = u32::try_from(memory.buffer_size()).unwrap_or(0);
         region.store_u32(place + BUFFER_SIZE, size);
         region.store_u16(place + RING_ID, self.id);
-        region.store_u16(place + DIRECTION, u16::from(self.is_receive()));
+        // As the kernel does it (kring->tx), and contrary to what its header says.
+        region.store_u16(place + DIRECTION, u16::from(!self.is_receive()));
         region.store_u32(place + HEAD, state.rhead);
         region.store_u32(place + CUR, state.rcur);
         region.store_u32(place + TAIL, state.rtail);

@@ -26,7 +26,7 @@ const VALE_SLOTS: u32 = 1024;
 pub(super) struct State {
     pub(super) settings: Arc<Settings>,
     pub(super) global: Arc<Memory>,
-    memories: Vec<Weak<Memory>>,
+    memories: BTreeMap<u16, Weak<Memory>>,
     last_memory: u16,
     pub(super) switches: Vec<Arc<Switch>>,
     pub(super) interfaces: BTreeMap<String, Arc<Port>>,
@@ -49,7 +49,7 @@ impl State {
         let global = Memory::global(buffers)?;
         Ok(Self {
             settings: settings.clone(),
-            memories: vec![Arc::downgrade(&global)],
+            memories: BTreeMap::from([(1, Arc::downgrade(&global))]),
             global,
             last_memory: 1,
             switches: Vec::new(),
@@ -59,8 +59,10 @@ impl State {
 
     /// The memory with that number (`netmap_mem_find`).
     pub(super) fn memory(&self, id: u16) -> Result<Arc<Memory>, Errno> {
-        let mut all = self.memories.iter().filter_map(Weak::upgrade);
-        all.find(|memory| memory.id == id).ok_or(Errno::INVAL)
+        self.memories
+            .get(&id)
+            .and_then(Weak::upgrade)
+            .ok_or(Errno::INVAL)
     }
 
     /// Memory of a port's own, with the next free number.
@@ -70,12 +72,7 @@ impl State {
         extra: u32,
         pipes: usize,
     ) -> Result<Arc<Memory>, Errno> {
-        self.memories.retain(|memory| memory.strong_count() > 0);
-        let taken = |id| self.memory(id).is_ok();
-        let mut id = self.last_memory.wrapping_add(1).max(1);
-        while taken(id) {
-            id = id.wrapping_add(1).max(1);
-        }
+        let id = self.free_number();
         let needs = Needs {
             transmit_rings: usize::from(shape.transmit_rings),
             transmit_slots: shape.transmit_slots as usize,
@@ -88,8 +85,20 @@ impl State {
         let memory = Memory::private(id, &needs)
             .map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::NOMEM))?;
         self.last_memory = id;
-        self.memories.push(Arc::downgrade(&memory));
+        self.memories.insert(id, Arc::downgrade(&memory));
         Ok(memory)
+    }
+
+    /// The first free number behind the last one that was given, and is still in use (`nm_mem_assign_id_locked`).
+    fn free_number(&mut self) -> u16 {
+        let last = self.last_memory;
+        self.memories.retain(|_, memory| memory.strong_count() > 0);
+        let last = self.memories.range(..=last).next_back();
+        let mut id = last.map_or(1, |(id, _)| *id);
+        while self.memories.contains_key(&id) {
+            id = id.wrapping_add(1).max(1);
+        }
+        id
     }
 
     /// Finds or makes the port of that name, and holds it (`netmap_get_na`).
@@ -143,7 +152,7 @@ impl State {
                 let parent = monitor.parent.clone();
                 self.put(&parent);
             }
-            Kind::Nic(_) | Kind::Generator(_) | Kind::Null => {}
+            Kind::Nic(_) | Kind::Wrap(_) | Kind::Generator(_) | Kind::Null => {}
         }
     }
 
@@ -183,16 +192,18 @@ impl State {
             None if purpose == Purpose::Register => self.new_vale(name, register, memory, false)?,
             None => return Err(Errno::INVAL),
             Some(_) if purpose == Purpose::Register => return Err(Errno::INVAL),
+            Some(nic) if matches!(nic.kind, Kind::Nic(_)) => {
+                if register.ring != 0 || !matches!(register.mode, 1 | 3) {
+                    return Err(Errno::INVAL);
+                }
+                let port = self.wrap(name, &nic, &switch, register.mode == 3)?;
+                self.keep(switch);
+                return Ok(Some(port));
+            }
             Some(port) => Self::attach_interface(name, port)?,
         };
         let index = switch.members.write().add(&port).ok_or(Errno::NOMEM)?;
-        let number = self
-            .switches
-            .iter()
-            .any(|other| Arc::ptr_eq(other, &switch));
-        if !number {
-            self.switches.push(switch.clone());
-        }
+        self.keep(switch.clone());
         *port.place.write() = Some(Place { switch, index });
         port.hold();
         Ok(Some(port))
@@ -242,6 +253,13 @@ impl State {
         let taken = |number: &u16| self.switches.iter().any(|switch| switch.number == *number);
         let number = (0..SWITCHES).find(|number| !taken(number))?;
         Some(Switch::new(name, number))
+    }
+
+    fn keep(&mut self, switch: Arc<Switch>) {
+        let mut switches = self.switches.iter();
+        if !switches.any(|other| Arc::ptr_eq(other, &switch)) {
+            self.switches.push(switch);
+        }
     }
 
     /// The switch that a name begins with, if there is one.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::offload;
 use super::parking::{Lock, Shared};
-use super::port::Port;
+use super::port::{Kind, Port};
 use super::ring::{BUF_CHANGED, MOREFRAG, Ring, Slot, State};
 use crate::sys::Region;
 
@@ -255,6 +255,10 @@ fn deliver(
     ring: usize,
     frames: &[&[Piece]],
 ) {
+    if let Kind::Wrap(wrap) = &port.kind {
+        frames.iter().for_each(|frame| wrap.leave(source, frame));
+        return;
+    }
     if !port.is_on.load(Ordering::Acquire) || port.is_gone.load(Ordering::Acquire) {
         return;
     }

@@ -5,7 +5,9 @@ mod differential;
 mod monitor;
 mod nic;
 mod pipe;
+mod robust;
 mod vale;
+mod wrap;
 
 use super::{Far, Model, Settings};
 

@@ -7,13 +7,15 @@ use program::Program;
 
 use crate::gate::Kernel;
 use crate::sys::SystemKernel;
-use crate::testing::{Model, Settings};
+use crate::testing::{Model, Polling, Settings};
 
 type Script = fn(&mut Program<'_>);
 
 fn compare(script: Script) {
     let settings = Settings {
         shared_buffers: 163_840,
+        // Nothing moves between synchronisations.
+        polling: Polling::OnlyWakes,
         ..Settings::default()
     };
     let model = Model::new(settings).unwrap();
@@ -49,5 +51,5 @@ macro_rules! scripts {
 
 scripts! {
     refusals, layout, private_layout, memory_numbers, information, vale, wrong_pointers, wrong_slots, several_slots,
-    headers, super_frames, pipes, broken_pipes, monitors, interfaces, lists, rings, extra_buffers,
+    headers, super_frames, pipes, broken_pipes, monitors, interfaces, lists, rings, extra_buffers, zombie_interfaces,
 }

@@ -207,7 +207,7 @@ impl<'a> Program<'a> {
         };
         if let Some(place) = body.get_mut(at..at + 2) {
             let id = u16::from_ne_bytes([place[0], place[1]]);
-            if id > 1 {
+            if (2..900).contains(&id) {
                 if self.first_memory == 0 {
                     self.first_memory = id;
                 }

@@ -272,19 +272,33 @@ pub(super) fn interfaces(p: &mut Program<'_>) {
     p.request(7, "nbvp0", EMPTY);
     p.request(6, "vale0:nbvp0", header(0));
     p.request(9, "nbvp0", EMPTY);
-    p.bind("a", "vale0:a", 1, 0);
+    p.request(4, "vale0:nbvp0", EMPTY);
+    p.request(4, "vale0:nbvp0", EMPTY);
     p.bind("v", "nbvp0", 1, 0);
-    p.request(5, "vale0:nbvp0", EMPTY);
+    p.poll("v");
+    p.request(9, "nbvp0", EMPTY);
+    p.close("v");
+    p.request(9, "nbvp0", EMPTY);
+    p.request(9, "nbvp0", EMPTY);
+    p.request(5, "", EMPTY);
+}
+
+/// An interface that is bound loses its name in the switch, and stays there for ever: the last script.
+pub(super) fn zombie_interfaces(p: &mut Program<'_>) {
+    p.request(8, "nbvp1", EMPTY);
+    p.request(3, "vale6:nbvp1", EMPTY);
+    p.bind("a", "vale6:a", 1, 0);
+    p.bind("v", "nbvp1", 1, 0);
+    p.request(5, "vale6:nbvp1", EMPTY);
     p.ring("a", TX).unwrap().put(&frame(2, 1, 60), 2048);
     p.transmit_sync("a");
     p.receive_sync("v");
     p.pointers("v", RX);
-    p.request(9, "nbvp0", EMPTY);
-    p.request(4, "vale0:nbvp0", EMPTY);
+    p.request(9, "nbvp1", EMPTY);
+    p.request(4, "vale6:nbvp1", EMPTY);
     p.close("v");
-    p.request(4, "vale0:nbvp0", EMPTY);
-    p.request(9, "nbvp0", EMPTY);
-    p.request(9, "nbvp0", EMPTY);
+    p.request(4, "vale6:nbvp1", EMPTY);
+    p.request(9, "nbvp1", EMPTY);
     p.request(5, "", EMPTY);
 }
 
@@ -342,7 +356,6 @@ pub(super) fn vale(p: &mut Program<'_>) {
     }
     p.poll("a");
     p.ring("a", RX).unwrap().release();
-    p.poll("a");
     p.receive_sync("a");
     p.poll("a");
     p.pointers("a", RX);
@@ -603,8 +616,7 @@ pub(super) fn pipes(p: &mut Program<'_>) {
     p.pointers("m", TX);
     p.slots("m", TX, 0..6);
     // Until nothing fits.
-    let ring = p.ring("m", TX).unwrap();
-    ring.release();
+    p.ring("m", TX).unwrap().release();
     p.transmit_sync("m");
     p.pointers("m", TX);
     p.poll("m");
@@ -613,6 +625,7 @@ pub(super) fn pipes(p: &mut Program<'_>) {
     let theirs = p.ring("s", RX).unwrap();
     theirs.set(CUR, 9);
     theirs.set(HEAD, 9);
+    drop((ring, other, theirs)); // a mapping keeps its descriptor open
     p.receive_sync("s");
     p.poll("m");
     p.transmit_sync("m");
@@ -651,6 +664,7 @@ pub(super) fn broken_pipes(p: &mut Program<'_>) {
     ring.put(&[1; 60], 2048);
     let (_, length, _) = ring.slot(1);
     ring.set_slot(1, (u32::MAX, length, 0x21));
+    drop(ring);
     p.transmit_sync("s");
     p.pointers("s", TX);
     p.receive_sync("m");
