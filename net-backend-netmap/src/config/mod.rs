@@ -23,7 +23,7 @@ pub struct NetmapConfig {
     pub virtio_header: VirtioHeader,
     /// Slots that a frame may take, from 1 to 64; `None` is as many as the kind of port is known to take.
     pub fragments: Option<u8>,
-    /// Make a persistent interface of VALE with the port's name if there is none.
+    /// Make an interface of the host that is the VALE port, where there is none. It stays when the backend is dropped.
     pub persist: bool,
     /// The address that the guest's NIC should have.
     pub mac: Option<MacAddr>,

@@ -35,7 +35,7 @@ pub(crate) const OPTIONS: &[OptionSpec] = &[
     OptionSpec::new(
         "persist",
         "on|off",
-        "make an interface of VALE with this name if there is none, which stays (off)",
+        "make the VALE port an interface of the host as well, which stays until it is deleted (off)",
     ),
     OptionSpec::new("mac", "MAC", "the address that the guest's NIC should have"),
     OptionSpec::new(

@@ -21,7 +21,7 @@ pub(super) fn config(uri: &Uri) -> Result<NetmapConfig, ConfigError> {
     let mut config = NetmapConfig::new(port);
     config.persist =
         given(&options, "persist", |value| persist(value, &config.port))?.unwrap_or(false);
-    let made = made(&config);
+    let made = made(&config.port);
     config.rings = given(&options, "rings", |value| {
         rings(value, &made, config.port.rings())
     })?;
@@ -87,22 +87,22 @@ fn persist(value: &OptionValue<'_>, port: &PortName) -> Result<bool, ConfigError
             value.error("makes a port, but a monitor watches one that is open; leave it out")
         );
     }
-    if persist && port.rings().include_host() {
-        return Err(value
-            .error("makes an interface of VALE, which has no host rings; leave one of them out"));
+    if persist && (port.kind() == PortKind::Interface || port.pipe().is_some()) {
+        return Err(value.error(
+            "is for ports of VALE switches, which are made when they are opened; write vale0:NAME, or leave it out",
+        ));
     }
     Ok(persist)
 }
 
-fn made(config: &NetmapConfig) -> Made {
-    let port = &config.port;
+fn made(port: &PortName) -> Made {
     match port.kind() {
         _ if port.monitor().is_some() => Made::Monitor,
         _ if port.pipe().is_some() => Made::ByOpening {
             most_rings: MOST_PIPE_RINGS,
         },
-        PortKind::Interface if !config.persist => Made::Interface,
-        PortKind::Interface | PortKind::Vale => Made::ByOpening {
+        PortKind::Interface => Made::Interface,
+        PortKind::Vale => Made::ByOpening {
             most_rings: MOST_VALE_RINGS,
         },
     }

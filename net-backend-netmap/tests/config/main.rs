@@ -70,8 +70,8 @@ const GOOD: &[(&str, &str)] = &[
     ("netmap:em0*?monitor=rx", "netmap:em0*/r"),
     ("netmap:em0/x?monitor=both", "netmap:em0/xtr"),
     (
-        "netmap:vm0?persist=on&rings=2&slots=2",
-        "netmap:vm0?rings=2&slots=2&persist=on",
+        "netmap:vale0:a?persist=on&rings=2&slots=2",
+        "netmap:vale0:a?rings=2&slots=2&persist=on",
     ),
     (
         "netmap:em0?fd=3&fragments=1&extra-bufs=524288&vnet-hdr=off",
@@ -114,8 +114,6 @@ netmap:vale0:a?rings=+1
                      ^ BadValue: rings=+1 is not a number from 1 to 16
 netmap:vale0:a{1?rings=257
                        ^ BadValue: rings=257 is not a number from 1 to 256
-netmap:v0?persist=on&rings=17
-                           ^ BadValue: rings=17 is not a number from 1 to 16
 netmap:vale0:a-4?rings=4
                        ^ BadValue: rings=4 has no ring 4, which the port's name asks for; its last is 3
 netmap:em0?rings=2
@@ -154,8 +152,10 @@ netmap:em0?persist=yes
                    ^ BadValue: persist=yes is neither on nor off
 netmap:em0/r?persist=on
                      ^ BadValue: persist=on makes a port, but a monitor watches one that is open; leave it out
-netmap:em0^?persist=on
-                    ^ BadValue: persist=on makes an interface of VALE, which has no host rings; leave one of them out
+netmap:em0?persist=on
+                   ^ BadValue: persist=on is for ports of VALE switches, which are made when they are opened; write vale0:NAME, or leave it out
+netmap:vale0:a{1?persist=on
+                         ^ BadValue: persist=on is for ports of VALE switches, which are made when they are opened; write vale0:NAME, or leave it out
 netmap:em0?mac=01:00:5e:00:00:01
                ^ BadValue: mac=01:00:5e:00:00:01 is a multicast address; a NIC's own address has an even first byte
 netmap:em0?fd=2
