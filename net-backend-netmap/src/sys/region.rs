@@ -58,8 +58,14 @@ impl Region {
     )]
     pub(crate) fn anonymous(length: usize) -> io::Result<Arc<Self>> {
         let access = ProtFlags::READ | ProtFlags::WRITE;
+        // Miri has no shared mappings.
+        let flags = if cfg!(miri) {
+            MapFlags::PRIVATE
+        } else {
+            MapFlags::SHARED
+        };
         // SAFETY: as in `map`.
-        let base = unsafe { mmap_anonymous(ptr::null_mut(), length, access, MapFlags::SHARED) }?;
+        let base = unsafe { mmap_anonymous(ptr::null_mut(), length, access, flags) }?;
         Self::new(base.cast(), length)
     }
 
