@@ -67,18 +67,17 @@ fn attach_and_detach(netmap: &ControlDevice) -> Result<()> {
         assert_eq!(found.first(), Some(&(port.clone(), index)));
         assert!(found.into_iter().map(|(name, _)| name).eq(names));
 
-        let again = netmap.attach(&port, rings).unwrap_err();
-        assert_eq!(again.kind(), ErrorKind::InUse);
-        let elsewhere = netmap.attach(&format!("{SWITCH}2:{INTERFACE}"), rings);
-        assert_eq!(elsewhere.unwrap_err().kind(), ErrorKind::InUse);
+        for switch in [SWITCH, "vale_nbctl2"] {
+            let again = netmap.attach(&format!("{switch}:{INTERFACE}"), rings);
+            assert_eq!(kind(again), Some(ErrorKind::InUse));
+        }
 
         assert_eq!(netmap.detach(&port)?, index);
         assert_eq!(ports(netmap)?, []);
         assert!(netmap.detach(&port).is_err());
     }
     let polling = netmap.start_polling(&port, PollingThreads::One { cpu: 0 });
-    let text = polling.unwrap_err().to_string();
-    assert!(text.contains("not attached"), "{text}");
+    assert!(text(polling).contains("not attached"));
     assert!(
         netmap
             .attach(&format!("{SWITCH}:nbctl8"), AttachedRings::Nic)
@@ -105,8 +104,8 @@ fn make_and_delete(netmap: &ControlDevice) -> Result<()> {
     let port = format!("{SWITCH}:{PERSISTENT}");
     let index = netmap.attach(&port, AttachedRings::Nic)?;
     assert_eq!(ports(netmap)?, [(port.clone(), index)]);
-    let busy = netmap.delete_interface(PERSISTENT).unwrap_err();
-    assert_eq!(busy.kind(), ErrorKind::InUse);
+    let busy = netmap.delete_interface(PERSISTENT);
+    assert_eq!(kind(busy), Some(ErrorKind::InUse));
     for length in [HeaderLength::Twelve, HeaderLength::Ten, HeaderLength::None] {
         netmap.set_header_length(&port, length)?;
         let bytes = usize::try_from(netmap.header_length(&port)?);
@@ -116,7 +115,18 @@ fn make_and_delete(netmap: &ControlDevice) -> Result<()> {
 
     netmap.delete_interface(PERSISTENT)?;
     assert!(netmap.delete_interface(PERSISTENT).is_err());
-    let other = netmap.delete_interface(INTERFACE).unwrap_err();
-    assert!(other.to_string().contains("not made as a persistent"));
+    let other = netmap.delete_interface(INTERFACE);
+    assert!(text(other).contains("not made as a persistent"));
     Ok(())
+}
+
+fn kind<T>(result: Result<T>) -> Option<ErrorKind> {
+    result.err().map(|error| error.kind())
+}
+
+fn text<T>(result: Result<T>) -> String {
+    result
+        .err()
+        .map(|error| error.to_string())
+        .unwrap_or_default()
 }
