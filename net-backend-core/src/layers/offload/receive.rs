@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::AcceptedOffloads;
-use super::judge::{Verdict, judge};
+use super::judge::{Verdict, is_plain, judge};
 use super::software::Software;
 use crate::offload::{Checksum, Malformed};
 use crate::{
@@ -52,6 +52,7 @@ pub fn soften_receive<Q: PeekHeader + 'static>(
         native,
         accepted,
         software: Software::new(),
+        wire: [0; 12],
         peeked: None,
         counters: Counters::new(),
     })
@@ -63,6 +64,8 @@ struct SoftRx<Q> {
     accepted: Arc<AcceptedOffloads>,
     /// Has what is handed out before anything else.
     software: Software,
+    /// The header that the next frame gets instead of its own.
+    wire: [u8; 12],
     /// What `peek` told about.
     peeked: Option<Next>,
     counters: Counters,
@@ -71,8 +74,8 @@ struct SoftRx<Q> {
 /// The next frame for the guest.
 #[derive(Clone, Copy)]
 enum Next {
-    /// One of the inner half, with this header instead of its own, if any. The length includes the header.
-    Inner(usize, Option<[u8; 12]>),
+    /// One of the inner half, of that length with header; whether it gets another header.
+    Inner(usize, bool),
     /// One made in software, of that length with header.
     Made(usize),
 }
@@ -90,14 +93,20 @@ impl<Q: PeekHeader> SoftRx<Q> {
             let Some(length) = self.inner.peek_header(place)? else {
                 return Ok(None);
             };
+            if length >= skip && is_plain(&wire, self.native) {
+                return Ok(Some(Next::Inner(length, false)));
+            }
             let accepted = self.accepted.features();
             let verdict = match length.checked_sub(skip) {
-                Some(behind) => judge(wire, self.native, behind, accepted),
+                Some(behind) => judge(&wire, self.native, behind, accepted),
                 None => Err(Malformed),
             };
             let was_there = match verdict {
-                Ok(Verdict::Pass) => return Ok(Some(Next::Inner(length, None))),
-                Ok(Verdict::Rewrite(wire)) => return Ok(Some(Next::Inner(length, Some(wire)))),
+                Ok(Verdict::Pass) => return Ok(Some(Next::Inner(length, false))),
+                Ok(Verdict::Rewrite(wire)) => {
+                    self.wire = wire;
+                    return Ok(Some(Next::Inner(length, true)));
+                }
                 Ok(Verdict::Do(header)) => self.work_on(length, &header, accepted)?,
                 Err(Malformed) => self.discard(DropReason::Malformed)?,
             };
@@ -176,11 +185,11 @@ impl<Q: PeekHeader> RxQueue for SoftRx<Q> {
         };
         let received = match next {
             None => None,
-            Some(Next::Inner(_, None)) => self.inner.recv(into)?,
-            Some(Next::Inner(_, Some(wire))) => {
+            Some(Next::Inner(_, false)) => self.inner.recv(into)?,
+            Some(Next::Inner(_, true)) => {
                 let received = self.inner.recv(into)?;
                 if received.is_some() {
-                    put_header(wire, self.native, into);
+                    put_header(self.wire, self.native, into);
                 }
                 received
             }
