@@ -15,7 +15,7 @@ pub(crate) const OPTIONS: &[OptionSpec] = &[
     OptionSpec::new(
         "extra-bufs",
         "N",
-        "buffers besides those in the rings, 1 to 524288 (none)",
+        "buffers for received frames that are taken out of their ring and kept, 1 to 524288 (none)",
     ),
     OptionSpec::new(
         "vnet-hdr",
