@@ -78,7 +78,7 @@ impl State {
         register: &Register,
         is_swapping: bool,
     ) -> Result<Arc<Port>, Errno> {
-        super::register::ranges(parent, register)?;
+        super::ranges::ranges(parent, register)?;
         let of = parent.shape();
         let shape = Shape {
             transmit_rings: 1,

@@ -1,6 +1,5 @@
 //! Memory regions, laid out as the real allocator does (`netmap_mem2.c`): interfaces, rings, buffers.
 
-use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -164,7 +163,7 @@ pub(super) struct Pool {
     pub(super) total: u32,
     end: usize,
     reserved: u32,
-    free: Lock<BTreeSet<u32>>,
+    free: Lock<Free>,
 }
 
 impl Pool {
@@ -201,7 +200,7 @@ impl Pool {
 
     /// The free object with the lowest number (`netmap_obj_malloc`).
     pub(super) fn take(&self) -> Option<u32> {
-        self.free.lock().pop_first()
+        self.free.lock().take()
     }
 
     /// The place of a free object that has `bytes`.
@@ -214,7 +213,7 @@ impl Pool {
 
     pub(super) fn give(&self, index: u32) {
         if (self.reserved..self.total).contains(&index) {
-            self.free.lock().insert(index);
+            self.free.lock().give(index);
         }
     }
 
@@ -226,6 +225,45 @@ impl Pool {
     }
 
     fn reset(&self) {
-        *self.free.lock() = (self.reserved..self.total).collect();
+        *self.free.lock() = Free::new(self.reserved, self.total);
+    }
+}
+
+/// Numbers that are free, one bit each.
+#[derive(Debug, Default)]
+struct Free {
+    words: Vec<u64>,
+    /// All words before this one are 0.
+    first: usize,
+}
+
+impl Free {
+    fn new(from: u32, to: u32) -> Self {
+        let count = to.div_ceil(64) as usize;
+        let mut words = vec![u64::MAX; count];
+        if let Some(word) = words.first_mut() {
+            *word <<= from;
+        }
+        if let (Some(word), 1..) = (words.last_mut(), to % 64) {
+            *word &= (1 << (to % 64)) - 1;
+        }
+        Self { words, first: 0 }
+    }
+
+    fn take(&mut self) -> Option<u32> {
+        let rest = self.words.get_mut(self.first..)?;
+        let (skipped, word) = rest.iter_mut().enumerate().find(|(_, word)| **word != 0)?;
+        let bit = word.trailing_zeros();
+        *word &= *word - 1;
+        self.first += skipped;
+        Some(u32::try_from(self.first).ok()? * 64 + bit)
+    }
+
+    fn give(&mut self, number: u32) {
+        let index = (number / 64) as usize;
+        if let Some(word) = self.words.get_mut(index) {
+            *word |= 1 << (number % 64);
+            self.first = self.first.min(index);
+        }
     }
 }

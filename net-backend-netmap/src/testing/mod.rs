@@ -21,6 +21,7 @@ mod offload;
 mod parking;
 mod pipe;
 mod port;
+mod ranges;
 mod ready;
 mod register;
 mod request;

@@ -275,13 +275,8 @@ fn deliver(
     }
     let header = port.header.load(Ordering::Relaxed) as usize;
     let largest = port.largest.load(Ordering::Relaxed) as usize;
-    let mut needed: usize = frames.iter().map(|frame| frame.len()).sum();
-    let from_largest = source.port.largest.load(Ordering::Relaxed) as usize;
-    if header != source.header && largest < from_largest {
-        needed = needed * from_largest / (largest - offload::LONGEST_HEADERS) + 1;
-    }
     let space = ring.slots - 1 - ring.distance(state.hwcur, state.hwtail);
-    let mut room = needed.min(space as usize);
+    let mut room = needed(source, frames, header, largest).min(space as usize);
     let start = state.hwtail;
     let mut done = 0;
     for frame in frames {
@@ -307,6 +302,16 @@ fn deliver(
     if is_new {
         ring.notify();
     }
+}
+
+/// Slots that frames take at most, the switch reckons; where super-frames may be cut, as if all were.
+fn needed(source: &Source<'_>, frames: &[&[Piece]], header: usize, largest: usize) -> usize {
+    let slots = frames.iter().map(|frame| frame.len()).sum();
+    let theirs = source.port.largest.load(Ordering::Relaxed) as usize;
+    if header == source.header || largest >= theirs {
+        return slots;
+    }
+    slots * theirs / (largest - offload::LONGEST_HEADERS) + 1
 }
 
 fn copy(ring: &Ring, mut index: u32, from: &Region, frame: &[Piece]) {

@@ -40,16 +40,19 @@ fn compare(script: Script) {
 }
 
 macro_rules! scripts {
-    ($($script:ident),* $(,)?) => {$(
+    ($($group:ident: $($script:ident),*;)*) => {$($(
         #[test]
         fn $script() {
             let _one_at_a_time = program::turn();
-            compare(scripts::$script);
+            compare(scripts::$group::$script);
         }
-    )*};
+    )*)*};
 }
 
 scripts! {
-    refusals, layout, private_layout, memory_numbers, information, vale, wrong_pointers, wrong_slots, several_slots,
-    headers, super_frames, pipes, broken_pipes, monitors, interfaces, lists, rings, extra_buffers, zombie_interfaces,
+    requests: refusals, information, lists, interfaces, zombie_interfaces, memory_numbers;
+    layouts: layout, private_layout, rings, extra_buffers;
+    switches: vale, wrong_pointers, wrong_slots, several_slots;
+    offloads: headers, super_frames;
+    pipes: pipes, exchanged_buffers, full_pipes, broken_pipes, monitors;
 }
