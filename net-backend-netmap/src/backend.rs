@@ -77,7 +77,7 @@ impl Netmap {
         if config.virtio_header == VirtioHeader::On && !has_header(config) {
             return Err(Error::Unsupported {
                 what: format!("vnet-hdr=on on netmap:{}", config.port),
-                reason: "only ports of VALE switches carry the virtio-net header; leave vnet-hdr out",
+                reason: "only ports of VALE switches carry the virtio-net header, and not persistent ones; leave vnet-hdr out",
             });
         }
         let port = Port::open(kernel, config)?;

@@ -2,30 +2,39 @@ use std::io;
 
 use net_backend_core::Result;
 
-use crate::NetmapConfig;
 use crate::abi::{NAME_BYTES, Register, RequestKind, ValeAttach, ValeInterface, mode};
 use crate::gate::Control;
 use crate::remedies::Operation;
+use crate::{NetmapConfig, PortName};
 
-/// Makes a persistent VALE interface and attaches it to the switch, as far as that has not been done before: both by the
-/// name of a port, `vale0:vm1`.
+/// The interface of a persistent port, `vm1` of `vale0:vm1`. It is opened by this name: at its first registration the kernel
+/// renames the port in the switch to that (`netmap_update_config` in netmap.c), and finds it by the other no more, so that
+/// it has no header either.
+pub(crate) fn interface(port: &PortName) -> &str {
+    let base = port.base();
+    base.split_once(':')
+        .map_or(base, |(_, interface)| interface)
+}
+
+/// Makes the persistent VALE interface of a port and attaches it to the switch. One that exists already is left where it
+/// is: attached again, it would be taken for a NIC, which the switch would own.
 ///
 /// # Errors
 ///
 /// [`Error::System`](net_backend_core::Error::System) with the request that the system refused; what was made until then
 /// is taken away again.
 pub(crate) fn make_persistent(control: &dyn Control, config: &NetmapConfig) -> Result<()> {
-    let port = config.port.base();
-    let interface = port
-        .split_once(':')
-        .map_or(port, |(_, interface)| interface);
-    let is_new = create(control, config, interface)?;
+    let interface = interface(&config.port);
+    if !create(control, config, interface)? {
+        return Ok(());
+    }
     let attached = attach(control, config);
-    if attached.is_err() && is_new {
+    if attached.is_err() {
         // The error that is told is the first one.
+        let name = padded(interface);
         let _ = control.ask(
             RequestKind::ValeInterfaceDelete,
-            padded(interface),
+            name,
             &mut Nothing::default(),
         );
     }
@@ -60,15 +69,11 @@ fn attach(control: &dyn Control, config: &NetmapConfig) -> Result<()> {
         port_index: 0,
     };
     let name = config.port.kernel_name();
-    match control.ask(RequestKind::ValeAttach, name, &mut body) {
-        Ok(()) => Ok(()),
-        // It is attached already, or else registering it says what is wrong.
-        Err(cause) if cause.kind() == io::ErrorKind::ResourceBusy => Ok(()),
-        Err(cause) => Err(Operation::Attach.error(config.port.base(), cause)),
-    }
+    let attached = control.ask(RequestKind::ValeAttach, name, &mut body);
+    attached.map_err(|cause| Operation::Attach.error(config.port.base(), cause))
 }
 
-fn padded(name: &str) -> [u8; NAME_BYTES] {
+pub(crate) fn padded(name: &str) -> [u8; NAME_BYTES] {
     let mut padded = [0; NAME_BYTES];
     for (to, from) in padded.iter_mut().zip(name.bytes().take(NAME_BYTES - 1)) {
         *to = from;

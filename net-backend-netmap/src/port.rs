@@ -5,7 +5,7 @@ use net_backend_core::{Error, Result};
 
 use crate::abi::{Body, PortHeader, Register, RequestKind, flag, mode};
 use crate::gate::{Control, Kernel};
-use crate::persist::make_persistent;
+use crate::persist;
 use crate::remedies::Operation;
 use crate::ring_table::{RingOffsets, RingTable};
 use crate::spares::Spares;
@@ -52,7 +52,7 @@ impl Port {
         let registrar = Registrar::new(kernel, config);
         let first = registrar.open()?;
         if config.persist {
-            make_persistent(&*first, config)?;
+            persist::make_persistent(&*first, config)?;
         }
         let (first_mode, first_ring) = registrar.first_mode();
         let extra = config.extra_buffers.unwrap_or(0);
@@ -192,7 +192,10 @@ impl<'k> Registrar<'k> {
         Self {
             kernel,
             config,
-            name: config.port.kernel_name(),
+            name: match config.persist {
+                true => persist::padded(persist::interface(&config.port)),
+                false => config.port.kernel_name(),
+            },
             label: format!("netmap:{}", config.port),
         }
     }
@@ -334,10 +337,11 @@ fn strange_memory(label: &str) -> Error {
     }
 }
 
-/// Whether PORT_HDR_SET works: for the ports of VALE switches, not for pipes on them or their monitors.
+/// Whether PORT_HDR_SET works: for the ports of VALE switches, not for persistent ones, pipes on them, or their monitors.
 pub(crate) fn has_header(config: &NetmapConfig) -> bool {
     let port = &config.port;
-    port.kind() == PortKind::Vale && port.pipe().is_none() && port.monitor().is_none()
+    let is_vale = port.kind() == PortKind::Vale && !config.persist;
+    is_vale && port.pipe().is_none() && port.monitor().is_none()
 }
 
 /// Whether the frames that a monitor sees may have a header.
