@@ -263,3 +263,6 @@ impl fmt::Debug for RingMemory {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;
