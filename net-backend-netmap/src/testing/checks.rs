@@ -28,6 +28,17 @@ impl Ring {
         state.rhead < self.slots
     }
 
+    /// Takes `head` and `cur` of a receive ring, if they are right.
+    pub(super) fn adopt(&self, state: &mut State) -> bool {
+        let (cur, head) = (self.word(CUR), self.word(HEAD));
+        let is_right = head < self.slots && between(state.hwcur, head, cur, state.hwtail);
+        if is_right {
+            state.rcur = cur;
+            state.rhead = head;
+        }
+        is_right
+    }
+
     /// After a mistake of the user program (`netmap_ring_reinit`): bad slots lose their buffer or length, and only
     /// pointers outside of the ring make the ring begin anew.
     pub(super) fn reinit(&self, state: &mut State) {

@@ -67,6 +67,24 @@ impl Descriptor {
         Ok(())
     }
 
+    /// Who asks for a descriptor is about to wait for it: nothing else here sees a wait begin.
+    fn wait(&self, direction: Direction) {
+        let Some(bound) = self.bound.get() else {
+            return;
+        };
+        let is_receive = direction == Direction::Receive;
+        let rings = if is_receive {
+            &bound.receive
+        } else {
+            &bound.transmit
+        };
+        let generation = self.readiness.generation(is_receive);
+        for ring in rings {
+            ring.wait();
+        }
+        self.settle(rings, is_receive, generation);
+    }
+
     fn settle(&self, rings: &[Arc<Ring>], is_receive: bool, generation: u64) {
         let levels = rings.iter().map(|ring| ring.level());
         let level = levels.reduce(Level::most).unwrap_or(Level::Nothing);
@@ -118,10 +136,12 @@ impl Control for Descriptor {
     }
 
     fn receive_source(&self) -> BorrowedDescriptor<'_> {
+        self.wait(Direction::Receive);
         self.readiness.receive_source()
     }
 
     fn transmit_source(&self) -> BorrowedDescriptor<'_> {
+        self.wait(Direction::Transmit);
         self.readiness.transmit_source()
     }
 }

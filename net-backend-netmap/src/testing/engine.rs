@@ -65,6 +65,19 @@ impl Ring {
         }
     }
 
+    /// What asking for the descriptor to wait on does, in place of the wait: `poll(2)`.
+    pub(super) fn wait(&self) {
+        if self.settings.polling == Polling::OnlyWakes {
+            return;
+        }
+        let mut state = self.state.lock();
+        let wake = self.poll(&mut state);
+        drop(state);
+        if let Some(ring) = wake {
+            ring.notify();
+        }
+    }
+
     /// `NIOCRXSYNC` for one ring.
     pub(super) fn receive_sync(&self) {
         let mut state = self.state.lock();
@@ -86,19 +99,42 @@ impl Ring {
 
     /// Wakes those who wait; when waiting synchronises, they see what there is when they wake up.
     pub(super) fn notify(&self) {
-        if self.is_monitored.load(Ordering::Acquire) && !self.monitors.read().is_empty() {
-            // Monitors see what arrives without being synchronised (netmap_monitor_parent_notify).
-            let mut state = self.state.lock();
-            let _nobody = self.receive_monitored(&mut state);
-        }
+        let mut state = self.state.lock();
+        let mut wake = None;
         if self.settings.polling == Polling::Synchronises {
-            let mut state = self.state.lock();
-            if state.is_on && state.delay == 0 {
-                self.look(&mut state);
-                self.finish(&mut state);
-            }
+            wake = self.poll(&mut state);
+        } else if self.is_monitored.load(Ordering::Acquire) && !self.monitors.read().is_empty() {
+            // Monitors see what arrives without being synchronised (netmap_monitor_parent_notify).
+            wake = self.receive_monitored(&mut state);
         }
+        drop(state);
         self.wake();
+        if let Some(ring) = wake {
+            ring.notify();
+        }
+    }
+
+    /// What a `poll(2)` of somebody who waits does: what is before `head` is released, and `tail` moves. Pointers that
+    /// are not in order, as they are while the user program moves them, are left for later.
+    pub(super) fn poll(&self, state: &mut State) -> Option<Arc<Ring>> {
+        if !state.is_on || state.delay > 0 {
+            return None;
+        }
+        let mut wake = None;
+        if self.is_receive() && self.adopt(state) {
+            wake = self.receive_monitored(state);
+        } else {
+            self.look(state);
+        }
+        self.finish(state);
+        wake
+    }
+
+    /// The same before something is put into the ring, so that there is room: only where waiting synchronises.
+    pub(super) fn poll_for_room(&self, state: &mut State) {
+        if self.settings.polling == Polling::Synchronises {
+            let _ourselves = self.poll(state);
+        }
     }
 
     /// What a `poll(2)` would find.

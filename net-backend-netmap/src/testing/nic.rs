@@ -143,6 +143,7 @@ pub(super) fn arrive(port: &Arc<Port>, frame: &[u8]) -> Option<Arc<Ring>> {
     if !state.is_on {
         return None;
     }
+    ring.poll_for_room(&mut state);
     let size = ring.memory.buffer_size();
     let pieces = frame.len().div_ceil(size).max(1);
     let busy = ring.distance(state.hwcur, state.arrived) as usize;

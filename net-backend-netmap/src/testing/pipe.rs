@@ -153,8 +153,9 @@ pub(super) fn transmit(
     state: &mut State,
     peer: &OnceLock<Weak<Ring>>,
 ) -> Option<Arc<Ring>> {
-    state.hwtail = ring.pipe_tail.load(Ordering::Acquire);
     let peer = peer.get().and_then(Weak::upgrade)?;
+    peer.poll_for_room(&mut peer.state.lock());
+    state.hwtail = ring.pipe_tail.load(Ordering::Acquire);
     let mut index = state.hwcur;
     let mut whole = None;
     while index != state.rhead {

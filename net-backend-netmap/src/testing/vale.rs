@@ -273,6 +273,7 @@ fn deliver(
     if !state.is_on || ring.place().is_none() {
         return;
     }
+    ring.poll_for_room(&mut state);
     let header = port.header.load(Ordering::Relaxed) as usize;
     let largest = port.largest.load(Ordering::Relaxed) as usize;
     let space = ring.slots - 1 - ring.distance(state.hwcur, state.hwtail);

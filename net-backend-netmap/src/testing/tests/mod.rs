@@ -9,6 +9,8 @@ mod robust;
 mod vale;
 mod wrap;
 
+use net_backend_core::BorrowedDescriptor;
+
 use super::{Far, Model, Settings};
 
 /// A frame from one station to another.
@@ -27,8 +29,11 @@ fn model() -> Model {
 }
 
 fn is_ready(far: &Far) -> bool {
+    is_readable(far.receive_source())
+}
+
+fn is_readable(source: BorrowedDescriptor<'_>) -> bool {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
-    let source = far.receive_source();
     let mut wait = [PollFd::new(&source, PollFlags::IN)];
     poll(&mut wait, Some(&Timespec::default())).unwrap() == 1
 }

@@ -1,5 +1,5 @@
 use super::{frame, is_ready, model};
-use crate::testing::Direction;
+use crate::testing::{Direction, Model, Polling, Settings};
 
 #[test]
 fn frames_and_their_buffers_go_through_a_pipe() {
@@ -18,7 +18,11 @@ fn frames_and_their_buffers_go_through_a_pipe() {
 
 #[test]
 fn a_full_pipe_takes_nothing_until_slots_are_released() {
-    let model = model();
+    let settings = Settings {
+        polling: Polling::OnlyWakes,
+        ..Settings::default()
+    };
+    let model = Model::new(settings).unwrap();
     let master = model.port("vale0:p{1").unwrap();
     let slave = model.port("vale0:p}1").unwrap();
     let mut count = 0;

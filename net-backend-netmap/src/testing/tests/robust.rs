@@ -2,8 +2,8 @@
 
 use std::thread;
 
-use super::{frame, is_ready, model};
-use crate::testing::{Direction, Model, Moment, Polling, Settings};
+use super::{frame, is_readable, is_ready, model};
+use crate::testing::{Direction, Field, Model, Moment, Polling, Settings};
 
 #[test]
 fn ports_are_used_from_many_threads() {
@@ -122,4 +122,61 @@ fn a_generator_never_ends() {
         assert_eq!(port.receive().unwrap().unwrap().len(), 60);
         assert!(port.send(&frame(1, 2, 60)).unwrap());
     }
+}
+
+/// Binds a port with one pair of rings of 8 slots, without mapping anything.
+fn small(model: &Model, name: &str) -> Box<dyn crate::gate::Control> {
+    let control = model.kernel().open().unwrap();
+    let wishes = crate::testing::body::Register {
+        mode: 1,
+        transmit_slots: 8,
+        receive_slots: 8,
+        ..Default::default()
+    };
+    let mut body = [0; crate::abi::BODY_BYTES];
+    wishes.write(&mut body);
+    let mut header = crate::testing::far::header(1, name);
+    control.request(&mut header, &mut body).unwrap();
+    control
+}
+
+#[test]
+fn a_wait_gives_slots_back_where_it_synchronises() {
+    for (polling, expected) in [(Polling::Synchronises, 0), (Polling::OnlyWakes, 1)] {
+        let settings = Settings {
+            polling,
+            ..Settings::default()
+        };
+        let model = Model::new(settings).unwrap();
+        let a = model.port("vale0:a").unwrap();
+        let b = small(&model, "vale0:b");
+        let rings = model.tamper("vale0:b").unwrap();
+        for _ in 0..7 {
+            a.send(&frame(2, 1, 60)).unwrap();
+        }
+        // The ring is full; one slot is done with, and somebody waits.
+        b.receive_sync().unwrap();
+        assert!(rings.set(Direction::Receive, 0, Field::Cur, 1));
+        assert!(rings.set(Direction::Receive, 0, Field::Head, 1));
+        let _waiting = b.receive_source();
+        a.send(&frame(2, 1, 60)).unwrap();
+        assert_eq!(model.lost(), expected, "{polling:?}");
+    }
+}
+
+#[test]
+fn what_was_seen_and_not_taken_is_not_waited_for() {
+    let model = model();
+    let a = model.port("vale0:a").unwrap();
+    let b = small(&model, "vale0:b");
+    let rings = model.tamper("vale0:b").unwrap();
+    a.send(&frame(2, 1, 60)).unwrap();
+    assert!(is_readable(b.receive_source()));
+    assert!(rings.set(Direction::Receive, 0, Field::Cur, 1));
+    assert!(
+        !is_readable(b.receive_source()),
+        "cur is where the wait begins"
+    );
+    a.send(&frame(2, 1, 60)).unwrap();
+    assert!(is_readable(b.receive_source()));
 }
