@@ -4,6 +4,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use net_backend_core::{Error, Result};
 
+use crate::abi::{NAME_BYTES, PortInfo, RequestKind};
+use crate::gate::Control;
+use crate::port::Port;
 use crate::ring::{Corrupt, SyncFailure};
 use crate::spares::Spares;
 
@@ -16,17 +19,22 @@ pub(crate) struct Attachment {
     pub(crate) memory: u16,
     /// Buffers that are in no ring.
     pub(crate) spares: Option<Arc<Spares>>,
+    /// Something that is bound to the port, and the port's name for questions about it.
+    control: Arc<dyn Control>,
+    kernel_name: [u8; NAME_BYTES],
     gone: AtomicBool,
 }
 
 impl Attachment {
-    pub(crate) fn new(name: String, memory: u16, spares: Option<Arc<Spares>>) -> Self {
-        Self {
-            name,
-            memory,
-            spares,
+    pub(crate) fn new(port: &Port) -> Result<Self> {
+        Ok(Self {
+            name: port.label.clone(),
+            memory: port.facts.memory,
+            spares: port.spares()?,
+            control: port.control()?,
+            kernel_name: port.name,
             gone: AtomicBool::new(false),
-        }
+        })
     }
 
     /// Fails when the other half found the port gone.
@@ -54,13 +62,27 @@ impl Attachment {
         Error::system(operation, self.name.clone(), cause, None)
     }
 
-    /// What a failed synchronisation means.
+    /// What a failed synchronisation means: nothing when the port is there all the same. The kernel refuses also while an
+    /// interface is down (`netmap_disable_all_rings` in netmap.c).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Gone`].
     #[cold]
-    pub(crate) fn failed(&self, failure: SyncFailure) -> Error {
+    pub(crate) fn failed(&self, failure: SyncFailure) -> Result<()> {
         match failure {
-            SyncFailure::Refused(cause) => self.gone(cause),
-            SyncFailure::Corrupt(corrupt) => self.corrupt(corrupt),
+            SyncFailure::Refused(cause) if is_pause(&cause) && self.is_there() => Ok(()),
+            SyncFailure::Refused(cause) => Err(self.gone(cause)),
+            SyncFailure::Corrupt(corrupt) => Err(self.corrupt(corrupt)),
         }
+    }
+
+    fn is_there(&self) -> bool {
+        let mut body = PortInfo::default();
+        let told = self
+            .control
+            .ask(RequestKind::PortInfoGet, self.kernel_name, &mut body);
+        told.is_ok()
     }
 
     /// What a ring that makes no sense means: it is not used again.
@@ -69,3 +91,11 @@ impl Attachment {
         self.gone(io::Error::new(io::ErrorKind::InvalidData, cause))
     }
 }
+
+/// Whether this is what stopped rings answer.
+fn is_pause(cause: &io::Error) -> bool {
+    cause.raw_os_error() == Some(EIO)
+}
+
+/// `EIO`, the same number on every system with netmap.
+const EIO: i32 = 5;

@@ -82,11 +82,8 @@ impl Netmap {
         }
         let port = Port::open(kernel, config)?;
         let wants_header = config.virtio_header != VirtioHeader::Off;
-        let original_header = match has_header(config) {
-            true => Some(port.header_length()?),
-            false => None,
-        };
-        let attachment = Attachment::new(port.label.clone(), port.facts.memory, port.spares()?);
+        let original_header = original_header(&port, config)?;
+        let attachment = Attachment::new(&port)?;
         let mut backend = Self {
             capabilities: Capabilities::new(DRIVER.scheme),
             config: config.clone(),
@@ -211,9 +208,9 @@ impl Netmap {
             header: HeaderLength::None,
             features: Features::empty(),
             fragments,
-            headroom: match port.kind() {
-                PortKind::Vale => queues::HEADROOM,
-                PortKind::Interface => 0,
+            headroom: match (port.kind(), port.pipe()) {
+                (PortKind::Vale, None) => queues::HEADROOM,
+                _ => 0,
             },
             longest: self.capabilities.max_frame,
         }
@@ -294,6 +291,19 @@ impl Drop for Netmap {
         if self.port.header_length().is_ok_and(|now| now != original) {
             let _ = self.port.set_header_length(original);
         }
+    }
+}
+
+/// The header that a port has now, if it can have one. A persistent interface that is opened as a port of its switch
+/// cannot: see [`persist::interface`](crate::persist::interface).
+fn original_header(port: &Port, config: &NetmapConfig) -> Result<Option<u32>> {
+    if !has_header(config) {
+        return Ok(None);
+    }
+    match port.header_length() {
+        Ok(length) => Ok(Some(length)),
+        Err(error) if config.virtio_header == VirtioHeader::On => Err(error),
+        Err(_) => Ok(None),
     }
 }
 

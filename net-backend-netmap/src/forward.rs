@@ -97,8 +97,12 @@ impl TransmitQueue {
         if let Some(reason) = reason {
             return Ok(drop_next(self, receive, found, reason));
         }
-        if !ring.has_room(found.slots) && !make_room(ring, found.slots, attachment)? {
-            return Ok(counters.count_sent(found.length, Sent::Busy { retry_after: None }));
+        if !ring.has_room(found.slots) {
+            match make_room(ring, found.slots, attachment)? {
+                None => {}
+                Some(Sent::Dropped(reason)) => return Ok(drop_next(self, receive, found, reason)),
+                Some(busy) => return Ok(counters.count_sent(found.length, busy)),
+            }
         }
         exchange(from, ring, found.slots).map_err(|corrupt| attachment.corrupt(corrupt))?;
         ring.take(found.slots);

@@ -20,6 +20,7 @@ impl ReceiveQueue {
     /// # Errors
     ///
     /// As [`RxQueue::recv`](net_backend_core::RxQueue::recv).
+    #[inline]
     pub fn lend(&mut self) -> Result<Option<LentFrame<'_>>> {
         let header = self.header();
         let found = match self.next()? {

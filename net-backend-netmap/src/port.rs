@@ -111,6 +111,17 @@ impl Port {
         self.pairs.iter().map(|pair| self.pair(pair)).collect()
     }
 
+    /// A descriptor that is bound to the port as long as somebody has it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Gone`] when the kernel said that the port has no rings.
+    pub(crate) fn control(&self) -> Result<Arc<dyn Control>> {
+        let pair = self.pairs.first().map(|pair| &pair.control);
+        let control = self.anchor.as_ref().or(pair).cloned();
+        control.ok_or_else(|| strange_memory(&self.label))
+    }
+
     /// The buffers that are in no ring, if any were asked for.
     ///
     /// # Errors
@@ -124,11 +135,11 @@ impl Port {
         let memory = rings.receive.into_iter().chain(rings.transmit).next();
         let interface = usize::try_from(self.facts.offset).ok();
         // Those of the first registration.
-        let control = self.anchor.as_ref().unwrap_or(&pair.control);
+        let control = self.control()?;
         let spares = memory.zip(interface).and_then(|(memory, interface)| {
             let region = Arc::clone(&pair.region);
             let count = self.facts.extra_buffers;
-            Spares::new(memory, region, interface, count, Arc::clone(control))
+            Spares::new(memory, region, interface, count, control)
         });
         match spares {
             Some(spares) => Ok(Some(spares)),

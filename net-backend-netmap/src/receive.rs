@@ -72,13 +72,18 @@ impl ReceiveQueue {
     /// The next frame, which stays where it is, and the ring that it is in.
     #[inline]
     pub(crate) fn next(&mut self) -> Result<Option<(Found, &mut ReceiveRing)>> {
-        let found = match self.scan()? {
-            Some(found) => Some(found),
-            None => self.look_again()?,
+        let found = match self.ready() {
+            Some(found) => {
+                self.is_quiet = false;
+                found
+            }
+            None => match self.search()? {
+                Some(found) => found,
+                None => return Ok(None),
+            },
         };
-        self.is_quiet = found.is_none();
         let ring = self.rings.get_mut(self.turn);
-        Ok(found.zip(ring))
+        Ok(ring.map(|ring| (found, ring)))
     }
 
     /// Gives the slots of the next frame back; it was `found` in the ring whose turn it is.
@@ -88,10 +93,14 @@ impl ReceiveQueue {
             ring.release(found.slots);
         }
         if self.rings.len() > 1 {
-            self.served += 1;
-            if self.served >= TURN {
-                self.pass_turn();
-            }
+            self.count_turn();
+        }
+    }
+
+    fn count_turn(&mut self) {
+        self.served += 1;
+        if self.served >= TURN {
+            self.pass_turn();
         }
     }
 
@@ -101,24 +110,88 @@ impl ReceiveQueue {
     ///
     /// As [`RxQueue::recv`].
     pub(crate) fn drain(&mut self) -> Result<()> {
+        synchronise(&mut self.rings, &self.attachment)?;
         for ring in &mut self.rings {
-            synchronise(ring, &self.attachment)?;
             ring.release(ring.window().ours());
         }
         Ok(())
     }
 
-    /// Looks at what is there, beginning with the ring whose turn it is.
+    /// The frame that nearly always is the next one: in one slot, of the ring whose turn it is.
     #[inline]
+    fn ready(&self) -> Option<Found> {
+        let ring = self.rings.get(self.turn)?;
+        let slot = ring.ready(self.shortest())?;
+        Some(Found {
+            slots: 1,
+            length: slot.length.into(),
+        })
+    }
+
+    /// Receives such a frame; `None`, and nothing has happened, when it is not that simple.
+    #[inline]
+    fn take(&mut self, into: &mut [RxSlice<'_>]) -> Option<Received> {
+        let ring = self.rings.get_mut(self.turn)?;
+        let slot = ring.ready(self.header + FrameLength::MIN.bytes())?;
+        let length = usize::from(slot.length);
+        let copied = ring.take(slot, self.header, into)?;
+        self.is_quiet = false;
+        if self.rings.len() > 1 {
+            self.count_turn();
+        }
+        Some(self.counters.count_received(Received {
+            length,
+            truncated: copied < length,
+        }))
+    }
+
+    /// Receives the next frame, wherever it is.
+    #[inline(never)]
+    fn receive(&mut self, into: &mut [RxSlice<'_>]) -> Result<Option<Received>> {
+        let header = self.header;
+        let Some((found, ring)) = self.next()? else {
+            return Ok(None);
+        };
+        ring.mark_buffers(header);
+        let copied = match ring.copy(found, into) {
+            Ok(copied) => copied,
+            Err(corrupt) => return Err(self.attachment.corrupt(corrupt)),
+        };
+        self.release(found);
+        Ok(Some(self.counters.count_received(Received {
+            length: found.length,
+            truncated: copied < found.length,
+        })))
+    }
+
+    /// The next frame, wherever it is.
+    #[inline(never)]
+    fn search(&mut self) -> Result<Option<Found>> {
+        let found = match self.scan()? {
+            Some(found) => Some(found),
+            None => self.look_again()?,
+        };
+        self.is_quiet = found.is_none();
+        Ok(found)
+    }
+
+    /// Bytes of the shortest frame, header included.
+    #[inline]
+    fn shortest(&self) -> usize {
+        self.header + FrameLength::MIN.bytes()
+    }
+
+    /// Looks at what is there, beginning with the ring whose turn it is.
     fn scan(&mut self) -> Result<Option<Found>> {
+        let shortest = self.shortest();
         for _ in 0..self.rings.len() {
+            if self.current().is_some_and(ReceiveRing::owes_much) {
+                synchronise(&mut self.rings, &self.attachment)?;
+            }
             let Some(ring) = self.rings.get_mut(self.turn) else {
                 break;
             };
-            if ring.owes_much() {
-                synchronise(ring, &self.attachment)?;
-            }
-            match ring.next(self.header + FrameLength::MIN.bytes(), &self.counters) {
+            match ring.next(shortest, &self.counters) {
                 Ok(None) => self.pass_turn(),
                 Ok(found) => return Ok(found),
                 Err(corrupt) => return Err(self.attachment.corrupt(corrupt)),
@@ -136,8 +209,7 @@ impl ReceiveQueue {
         let mut is_due = self.is_quiet;
         loop {
             if is_due {
-                let mut rings = self.rings.iter_mut();
-                rings.try_for_each(|ring| synchronise(ring, &self.attachment))?;
+                synchronise(&mut self.rings, &self.attachment)?;
             }
             if let Some(found) = self.scan()? {
                 return Ok(Some(found));
@@ -170,20 +242,10 @@ impl RxQueue for ReceiveQueue {
 
     #[inline]
     fn recv(&mut self, into: &mut [RxSlice<'_>]) -> Result<Option<Received>> {
-        let header = self.header;
-        let Some((found, ring)) = self.next()? else {
-            return Ok(None);
-        };
-        ring.mark_buffers(header);
-        let copied = match ring.copy(found, into) {
-            Ok(copied) => copied,
-            Err(corrupt) => return Err(self.attachment.corrupt(corrupt)),
-        };
-        self.release(found);
-        Ok(Some(self.counters.count_received(Received {
-            length: found.length,
-            truncated: copied < found.length,
-        })))
+        match self.take(into) {
+            Some(received) => Ok(Some(received)),
+            None => self.receive(into),
+        }
     }
 
     fn source(&self) -> Source<'_> {
@@ -198,9 +260,11 @@ impl RxQueue for ReceiveQueue {
 impl PeekHeader for ReceiveQueue {
     #[inline]
     fn peek_header(&mut self, into: &mut [u8]) -> Result<Option<usize>> {
+        let header = self.header;
         let Some((found, ring)) = self.next()? else {
             return Ok(None);
         };
+        ring.mark_buffers(header);
         match ring.copy(found, &mut [RxSlice::new(into)]) {
             Ok(_) => Ok(Some(found.length)),
             Err(corrupt) => Err(self.attachment.corrupt(corrupt)),
@@ -208,9 +272,12 @@ impl PeekHeader for ReceiveQueue {
     }
 }
 
+/// Synchronises every ring, since a wait that would do that for all of them is due as little as for one.
 #[cold]
 #[inline(never)]
-fn synchronise(ring: &mut ReceiveRing, attachment: &Attachment) -> Result<()> {
-    let synchronised = ring.synchronise();
-    synchronised.map_err(|failure| attachment.failed(failure))
+fn synchronise(rings: &mut [ReceiveRing], attachment: &Attachment) -> Result<()> {
+    rings.iter_mut().try_for_each(|ring| {
+        let synchronised = ring.synchronise();
+        synchronised.or_else(|failure| attachment.failed(failure))
+    })
 }

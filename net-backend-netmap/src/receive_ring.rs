@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use net_backend_core::{Counters, DropReason, HeaderLength, RxSlice};
 
+use crate::abi::slot_flag;
 use crate::gate::Control;
 use crate::ring::{Corrupt, Next, RingWords, Slot, SyncFailure, Window, next_frame};
 use crate::sys::RingMemory;
@@ -80,6 +81,39 @@ impl ReceiveRing {
         }
     }
 
+    /// The next frame, if it has `shortest` bytes or more, is in one slot that the kernel is known to have handed over,
+    /// and nothing has to be done before it is received.
+    #[inline]
+    pub(crate) fn ready(&self, shortest: usize) -> Option<Slot> {
+        if self.window.ours() == 0 || self.owes_much() {
+            return None;
+        }
+        let slot = self.memory.slot(self.window.head());
+        let length = usize::from(slot.length);
+        let is_whole = slot.flags & slot_flag::MOREFRAG == 0;
+        let fits = length >= shortest && length <= self.memory.buffer_size() as usize;
+        (is_whole && fits).then_some(slot)
+    }
+
+    /// Copies such a frame, and gives its slot back; tells how many bytes found room. `None`, and nothing has happened,
+    /// when there is no such buffer.
+    #[inline]
+    pub(crate) fn take(
+        &mut self,
+        slot: Slot,
+        header: usize,
+        into: &mut [RxSlice<'_>],
+    ) -> Option<usize> {
+        if header == HeaderLength::Twelve.bytes() {
+            self.mark(slot.buffer);
+        }
+        let copied = self
+            .memory
+            .drain(slot.buffer, slot.length.into(), into, 0)?;
+        self.release(1);
+        Some(copied)
+    }
+
     /// Copies a frame that was found; tells how many bytes found room.
     #[inline]
     pub(crate) fn copy(&self, found: Found, into: &mut [RxSlice<'_>]) -> Result<usize, Corrupt> {
@@ -103,12 +137,15 @@ impl ReceiveRing {
     #[inline]
     pub(crate) fn mark_buffers(&self, header: usize) {
         if header == HeaderLength::Twelve.bytes() {
-            let buffer = self.memory.slot(self.window.head()).buffer;
-            // What has no such buffer fails when it is copied.
-            let _ = self
-                .memory
-                .put_chunk(buffer, header - 2, 1_u16.to_le_bytes());
+            self.mark(self.memory.slot(self.window.head()).buffer);
         }
+    }
+
+    #[inline]
+    fn mark(&self, buffer: u32) {
+        let place = HeaderLength::Twelve.bytes() - 2;
+        // What has no such buffer fails when it is copied.
+        let _ = self.memory.put_chunk(buffer, place, 1_u16.to_le_bytes());
     }
 
     /// The slot `count` after the first, if it makes sense.
@@ -124,9 +161,18 @@ impl ReceiveRing {
     #[inline]
     pub(crate) fn release(&mut self, slots: u32) {
         self.window.advance(slots);
+        // Never more than a ring has: once it is much, a synchronisation comes first.
+        self.owed = self.owed.wrapping_add(slots);
+        if self.window.ours() == 0 {
+            self.publish();
+        }
+    }
+
+    /// Lets the kernel see where we are when it looks next. Not done for each frame: while there are more, nobody waits,
+    /// and a store into the ring can hold up loads from buffers at the same place of other pages.
+    fn publish(&self) {
         let head = self.window.head();
         self.memory.publish(head, head);
-        self.owed = self.owed.saturating_add(slots);
     }
 
     /// Whether so much of the ring may be waiting to be given back that senders could lack room.
@@ -137,6 +183,7 @@ impl ReceiveRing {
 
     /// One `NIOCRXSYNC`.
     pub(crate) fn synchronise(&mut self) -> Result<(), SyncFailure> {
+        self.publish();
         self.control.receive_sync()?;
         self.owed = 0;
         self.is_resting = false;
@@ -149,11 +196,10 @@ impl ReceiveRing {
     /// frame does not keep awake who waits for its end.
     pub(crate) fn rest(&mut self) {
         self.is_resting = true;
-        if self.window.ours() > 0 {
-            self.memory.publish(self.window.head(), self.window.tail());
-        }
+        self.memory.publish(self.window.head(), self.window.tail());
     }
 
+    #[cold]
     fn no_buffer(&self, buffer: u32) -> Corrupt {
         Corrupt {
             word: "buffer number",
@@ -173,5 +219,12 @@ impl ReceiveRing {
             value: head,
             slots: self.memory.slots(),
         })
+    }
+}
+
+impl Drop for ReceiveRing {
+    /// Whoever uses the ring next begins behind what was received.
+    fn drop(&mut self) {
+        self.publish();
     }
 }

@@ -45,6 +45,19 @@ impl Slot {
         }
     }
 
+    /// The slot after `length` bytes were put into its buffer; whether these are the last ones of a frame.
+    #[inline]
+    pub(crate) fn filled(self, length: usize, is_last: bool) -> Self {
+        Self {
+            // Not more than a buffer, whose size is a 16-bit word in every slot.
+            length: u16::try_from(length).unwrap_or(u16::MAX),
+            // A buffer that was moved in by a swap stays news until the kernel has seen it.
+            flags: self.flags & slot_flag::BUF_CHANGED
+                | if is_last { 0 } else { slot_flag::MOREFRAG },
+            ..self
+        }
+    }
+
     /// The first word of a `struct netmap_slot`.
     #[inline]
     pub(crate) fn word(self) -> u64 {
@@ -174,7 +187,12 @@ impl Window {
     #[inline]
     pub(crate) fn advance(&mut self, count: u32) {
         let count = count.min(self.ours);
-        self.head = self.index(count);
+        let head = self.head + count;
+        self.head = if head < self.slots {
+            head
+        } else {
+            head - self.slots
+        };
         self.ours -= count;
     }
 }
@@ -230,17 +248,7 @@ pub(crate) fn put_frame<E>(
         from += here;
         room = shape.buffer;
         let last = from == shape.length;
-        ring.set_slot(
-            index,
-            Slot {
-                // Not more than a buffer, whose size is a 16-bit word in every slot.
-                length: u16::try_from(here).unwrap_or(u16::MAX),
-                // A buffer that was moved in by a swap stays news until the kernel has seen it.
-                flags: slot.flags & slot_flag::BUF_CHANGED
-                    | if last { 0 } else { slot_flag::MOREFRAG },
-                ..slot
-            },
-        );
+        ring.set_slot(index, slot.filled(here, last));
     }
     Ok(())
 }

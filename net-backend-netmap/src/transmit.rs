@@ -82,8 +82,7 @@ impl TransmitQueue {
         if length > self.longest {
             return Err(DropReason::TooLong);
         }
-        let request = || frame.first().and_then(TxSlice::first_chunk);
-        if self.header == HeaderLength::None || request() == Some([0; 2]) {
+        if self.header == HeaderLength::None || asks_for_nothing(frame) {
             return Ok(None);
         }
         self.check_header(frame, length).map(Some)
@@ -106,7 +105,20 @@ impl TransmitQueue {
         }
     }
 
+    /// Puts a frame that asks for nothing into a slot that is free; `false`, and nothing has happened, when it is not
+    /// that simple.
     #[inline]
+    fn put(&mut self, frame: &[TxSlice<'_>], length: usize) -> bool {
+        let shortest = self.header.bytes() + FrameLength::MIN.bytes();
+        let is_plain = self.header == HeaderLength::None || asks_for_nothing(frame);
+        let fits = length >= shortest && length <= self.longest;
+        match &mut self.ring {
+            Some(ring) if is_plain && fits => ring.put_one(frame, length),
+            _ => false,
+        }
+    }
+
+    #[inline(never)]
     fn transmit(&mut self, frame: &[TxSlice<'_>], length: usize) -> Result<Sent> {
         let header = match self.check(frame, length) {
             Ok(header) => header,
@@ -118,8 +130,10 @@ impl TransmitQueue {
         let Some(shape) = ring.shape(length) else {
             return Ok(Sent::Dropped(DropReason::TooLong));
         };
-        if !ring.has_room(shape.slots) && !make_room(ring, shape.slots, &self.attachment)? {
-            return Ok(Sent::Busy { retry_after: None });
+        if !ring.has_room(shape.slots) {
+            if let Some(sent) = make_room(ring, shape.slots, &self.attachment)? {
+                return Ok(sent);
+            }
         }
         let put = match header {
             None => ring.put(frame, shape),
@@ -134,14 +148,20 @@ impl TxQueue for TransmitQueue {
     #[inline]
     fn send(&mut self, frame: &[TxSlice<'_>]) -> Result<Sent> {
         let length = total_length(frame);
+        if self.put(frame, length) {
+            return Ok(self.counters.count_sent(length, Sent::Queued));
+        }
         let sent = self.transmit(frame, length)?;
         Ok(self.counters.count_sent(length, sent))
     }
 
     fn flush(&mut self) -> Result<()> {
         self.attachment.check()?;
-        let flushed = self.ring.as_mut().map_or(Ok(()), TransmitRing::flush);
-        flushed.map_err(|failure| self.attachment.failed(failure))
+        match self.ring.as_mut().map_or(Ok(()), TransmitRing::flush) {
+            Ok(()) => Ok(()),
+            // What is in the ring is transmitted once the port is up again.
+            Err(failure) => self.attachment.failed(failure),
+        }
     }
 
     fn source(&self) -> Source<'_> {
@@ -156,15 +176,27 @@ impl TxQueue for TransmitQueue {
     }
 }
 
-/// Looks for room in a ring that had none at the last look.
+/// Whether the first two bytes of a virtio-net header, its flags and its kind of segmentation, are zero.
+#[inline]
+fn asks_for_nothing(frame: &[TxSlice<'_>]) -> bool {
+    frame.first().and_then(TxSlice::first_chunk) == Some([0; 2])
+}
+
+/// Looks for room in a ring that had none at the last look; tells what becomes of the frame if there is none.
 #[cold]
 #[inline(never)]
 pub(crate) fn make_room(
     ring: &mut TransmitRing,
     slots: u32,
     attachment: &Attachment,
-) -> Result<bool> {
+) -> Result<Option<Sent>> {
     attachment.check()?;
-    let made = ring.make_room(slots);
-    made.map_err(|failure| attachment.failed(failure))
+    match ring.make_room(slots) {
+        Ok(true) => Ok(None),
+        Ok(false) => Ok(Some(Sent::Busy { retry_after: None })),
+        Err(failure) => {
+            attachment.failed(failure)?;
+            Ok(Some(Sent::Dropped(DropReason::LinkDown)))
+        }
+    }
 }

@@ -73,8 +73,24 @@ impl TransmitRing {
         self.window.ours() >= slots
     }
 
-    /// Puts the frame into the ring; there is room.
+    /// Puts a frame of `length` bytes into one slot; `false`, and nothing has happened, when it does not fit or no slot
+    /// is known to be free.
     #[inline]
+    pub(crate) fn put_one(&mut self, frame: &[TxSlice<'_>], length: usize) -> bool {
+        if length > self.first || !self.has_room(1) {
+            return false;
+        }
+        let index = self.window.head();
+        let slot = self.memory.slot(index);
+        if !self.memory.fill(slot.buffer, frame, 0, length) {
+            return false;
+        }
+        self.memory.set_slot(index, slot.filled(length, true));
+        self.take(1);
+        true
+    }
+
+    /// Puts the frame into the ring; there is room.
     pub(crate) fn put(&mut self, frame: &[TxSlice<'_>], shape: Shape) -> Result<(), Corrupt> {
         put_frame(
             &self.memory,

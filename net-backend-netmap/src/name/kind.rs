@@ -14,7 +14,8 @@ pub enum PortKind {
 pub enum Rings {
     /// All of the port itself.
     All,
-    /// All that lead to the host's network stack (`^`).
+    /// All that lead to the host's network stack (`^`). What is sent there reaches the host; what the host sends is received
+    /// only while the NIC's own rings are open too, by this port (`*`) or another, and else goes to the NIC.
     Host,
     /// Both (`*`).
     AllAndHost,

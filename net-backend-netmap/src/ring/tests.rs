@@ -211,7 +211,7 @@ fn a_changed_buffer_stays_news_until_it_was_told() {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: if cfg!(miri) { 8 } else { 256 },
+        cases: if cfg!(miri) { 4 } else { 256 },
         // Miri has no files to keep failures in.
         failure_persistence: None,
         ..ProptestConfig::default()

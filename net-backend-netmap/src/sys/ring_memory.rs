@@ -99,6 +99,28 @@ impl RingMemory {
         &self,
         buffer: u32,
         frame: &[TxSlice<'_>],
+        from: usize,
+        length: usize,
+    ) -> bool {
+        let [piece] = frame else {
+            return self.fill_from_pieces(buffer, frame, from, length);
+        };
+        let Some(to) = self.bytes(buffer, 0, length) else {
+            return false;
+        };
+        let rest = piece.skip(from);
+        let count = rest.len().min(length);
+        // SAFETY: `rest` is readable for its length (TxSlice), `to` has `length` bytes of a buffer before it (`bytes`), and
+        // count is at most either. The two may overlap when a frame is sent that was lent from the same region.
+        unsafe { ptr::copy(rest.as_ptr(), to.as_ptr(), count) };
+        true
+    }
+
+    #[inline(never)]
+    fn fill_from_pieces(
+        &self,
+        buffer: u32,
+        frame: &[TxSlice<'_>],
         mut from: usize,
         length: usize,
     ) -> bool {
@@ -110,9 +132,7 @@ impl RingMemory {
             let rest = piece.skip(from);
             from -= from.min(piece.len());
             let count = rest.len().min(left);
-            // SAFETY: `rest` is readable for its length (TxSlice), `to` has `left` bytes of a buffer before it
-            // (`bytes`), and count is at most either. The two may overlap when a frame is sent that was lent from the
-            // same region.
+            // SAFETY: as in `fill`, with `left` bytes of the buffer before `to`.
             unsafe { ptr::copy(rest.as_ptr(), to.as_ptr(), count) };
             // SAFETY: count <= left, so this stays in the buffer or becomes its end.
             to = unsafe { to.add(count) };
@@ -132,6 +152,26 @@ impl RingMemory {
         buffer: u32,
         length: usize,
         into: &mut [RxSlice<'_>],
+        to: usize,
+    ) -> Option<usize> {
+        let [piece] = into else {
+            return self.drain_to_pieces(buffer, length, into, to);
+        };
+        let from = self.bytes(buffer, 0, length)?;
+        let rest = piece.skip(to);
+        let count = rest.len().min(length);
+        // SAFETY: `from` has `length` bytes of a buffer before it (`bytes`), `rest` is writable for its length (RxSlice),
+        // and count is at most either.
+        unsafe { ptr::copy(from.as_ptr(), rest.as_ptr(), count) };
+        Some(count)
+    }
+
+    #[inline(never)]
+    fn drain_to_pieces(
+        &self,
+        buffer: u32,
+        length: usize,
+        into: &mut [RxSlice<'_>],
         mut to: usize,
     ) -> Option<usize> {
         let mut from = self.bytes(buffer, 0, length)?;
@@ -141,8 +181,7 @@ impl RingMemory {
             let rest = piece.skip(to);
             to -= to.min(whole);
             let count = rest.len().min(left);
-            // SAFETY: `from` has `left` bytes of a buffer before it (`bytes`), `rest` is writable for its length
-            // (RxSlice), and count is at most either.
+            // SAFETY: as in `drain`, with `left` bytes of the buffer before `from`.
             unsafe { ptr::copy(from.as_ptr(), rest.as_ptr(), count) };
             // SAFETY: count <= left, so this stays in the buffer or becomes its end.
             from = unsafe { from.add(count) };
