@@ -1,6 +1,6 @@
 //! The steps of a command: each is announced, timed, and listed in a table at the end.
 
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -15,8 +15,15 @@ pub(crate) struct Steps {
 #[derive(Debug)]
 struct Finished {
     name: String,
-    failure: Option<String>,
+    outcome: Outcome,
     duration: Duration,
+}
+
+#[derive(Debug, PartialEq)]
+enum Outcome {
+    Done,
+    Failed,
+    Skipped,
 }
 
 impl Steps {
@@ -25,14 +32,28 @@ impl Steps {
         let name = name.into();
         println!("\n==> {name}");
         let start = Instant::now();
-        let failure = work().err().map(|error| format!("{error:#}"));
-        if let Some(failure) = &failure {
-            println!("FAILED: {failure}");
-        }
+        let outcome = match work() {
+            Ok(()) => Outcome::Done,
+            Err(failure) => {
+                println!("FAILED: {failure:#}");
+                Outcome::Failed
+            }
+        };
         self.finished.push(Finished {
             name,
-            failure,
+            outcome,
             duration: start.elapsed(),
+        });
+    }
+
+    /// Announces `name` and why it cannot be done on this machine.
+    pub(crate) fn skip(&mut self, name: impl Into<String>, reason: impl Display) {
+        let name = name.into();
+        println!("\n==> {name}\nskipped: {reason}");
+        self.finished.push(Finished {
+            name,
+            outcome: Outcome::Skipped,
+            duration: Duration::ZERO,
         });
     }
 
@@ -46,7 +67,7 @@ impl Steps {
         let failed = self
             .finished
             .iter()
-            .filter(|step| step.failure.is_some())
+            .filter(|step| step.outcome == Outcome::Failed)
             .count();
         if failed > 0 {
             bail!("{failed} of {} steps failed", self.finished.len());
@@ -60,22 +81,22 @@ impl Steps {
         let mut table = String::new();
         let mut total = Duration::ZERO;
         for step in &self.finished {
-            let verdict = if step.failure.is_some() {
-                "FAILED"
-            } else {
-                "ok"
+            let verdict = match step.outcome {
+                Outcome::Done => "ok",
+                Outcome::Failed => "FAILED",
+                Outcome::Skipped => "skipped",
             };
             total += step.duration;
             let seconds = step.duration.as_secs_f64();
             let _infallible = writeln!(
                 table,
-                "{verdict:<6}  {:<width$}  {seconds:>7.1} s",
+                "{verdict:<7}  {:<width$}  {seconds:>7.1} s",
                 step.name
             );
         }
         let _infallible = write!(
             table,
-            "{:<6}  {:<width$}  {:>7.1} s",
+            "{:<7}  {:<width$}  {:>7.1} s",
             "",
             "total",
             total.as_secs_f64()
@@ -165,12 +186,20 @@ mod tests {
         });
         assert!(second_ran);
         let table = steps.table();
-        assert!(table.contains("FAILED  first"), "{table}");
-        assert!(table.contains("ok      second"), "{table}");
+        assert!(table.contains("FAILED   first"), "{table}");
+        assert!(table.contains("ok       second"), "{table}");
         assert_eq!(
             steps.finish().unwrap_err().to_string(),
             "1 of 2 steps failed"
         );
+    }
+
+    #[test]
+    fn a_skipped_step_is_listed_and_fails_nothing() {
+        let mut steps = Steps::default();
+        steps.skip("third", "no such machine");
+        assert!(steps.table().contains("skipped  third"));
+        assert!(steps.finish().is_ok());
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! `cargo xtask test`: all tests of the workspace, every feature alone, the loom models.
 
 use std::fs::OpenOptions;
+use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Args;
 
 use crate::needs::{self, Need};
@@ -19,6 +20,7 @@ const WELCOME: &[Need] = &[program("busybox"), program("curl"), program("iperf3"
 const LINK: &str = "link";
 
 const SLIRP: &str = "net-backend-slirp";
+const NETMAP: &str = "net-backend-netmap";
 
 /// The backends that `--required` does not allow to be skipped.
 const REQUIRED: &str = "tap,slirp";
@@ -27,13 +29,16 @@ const REQUIRED: &str = "tap,slirp";
 const REQUIRE_VARIABLE: &str = "NET_BACKEND_REQUIRE";
 
 const TUN: &str = "/dev/net/tun";
+const NETMAP_DEVICE: &str = "/dev/netmap";
 
 /// Run all tests of the workspace, build every feature alone, run the loom models
 ///
 /// The first step is `cargo test --workspace` with all features but the one that links libslirp. Cases of a backend
 /// that this machine does not offer are reported as ignored, with the reason. The second step tests
 /// that one. Then each crate is built without features and with each feature alone, with warnings as errors. The
-/// last step runs the loom models of net-backend-core, which try all interleavings of its shared state.
+/// loom models of net-backend-core try all interleavings of its shared state, and the last step runs the unsafe code and
+/// the arithmetic of netmap's rings in Miri, where a nightly toolchain with it is installed
+/// (`rustup toolchain install nightly -c miri,rust-src`).
 #[derive(Args, Debug)]
 pub(crate) struct Options {
     /// Install missing Debian packages (with apt-get, through sudo if needed)
@@ -67,6 +72,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         }
     }
     steps.step("loom models", || loom(&workspace));
+    match miri_version() {
+        Ok(version) => steps.step(version, || miri(&workspace)),
+        Err(error) => steps.skip("Miri", format!("{error:#}")),
+    }
     steps.finish()
 }
 
@@ -135,7 +144,45 @@ fn loom(workspace: &Workspace) -> Result<()> {
     steps::run(&mut cargo)
 }
 
+/// The version of Miri.
+fn miri_version() -> Result<String> {
+    let version = steps::output(nightly_cargo().args(["miri", "--version"]));
+    let version =
+        version.context("to have it: `rustup toolchain install nightly -c miri,rust-src`")?;
+    Ok(version.trim().to_owned())
+}
+
+fn miri(workspace: &Workspace) -> Result<()> {
+    let mut cargo = nightly_cargo();
+    cargo
+        .current_dir(&workspace.root)
+        .args(["miri", "test", "--package", NETMAP, "--lib", "--target-dir"])
+        .arg(workspace.target.join("miri"))
+        .args(["ring", "--", "--skip", "testing::"]);
+    steps::run(&mut cargo)
+}
+
+/// The cargo of a nightly toolchain, whatever toolchain runs this program.
+fn nightly_cargo() -> Command {
+    let mut command = Command::new("rustup");
+    command.args(["run", "nightly", "cargo"]);
+    for variable in ["CARGO", "RUSTC", "RUSTDOC", "RUSTUP_TOOLCHAIN"] {
+        command.env_remove(variable);
+    }
+    command
+}
+
 fn announce_skips(required: bool) {
+    if let Err(error) = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(NETMAP_DEVICE)
+    {
+        println!(
+            "{NETMAP_DEVICE}: {error}. The cases that need a netmap kernel will be skipped; a model of one is tested. To \
+             have them run in a guest: `cargo xtask vm --netmap-module FILE`."
+        );
+    }
     let Err(error) = OpenOptions::new().read(true).write(true).open(TUN) else {
         return;
     };
