@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use net_backend_core::{Error, Result};
 
-use crate::abi::{NAME_BYTES, PortInfo, RequestKind};
+use crate::abi::{NAME_BYTES, PortHeader, PortInfo, RequestKind};
 use crate::gate::Control;
 use crate::port::Port;
 use crate::ring::{Corrupt, SyncFailure};
@@ -22,17 +22,20 @@ pub(crate) struct Attachment {
     /// Something that is bound to the port, and the port's name for questions about it.
     control: Arc<dyn Control>,
     kernel_name: [u8; NAME_BYTES],
+    /// Bytes of the virtio-net header that the port had when it was opened; `None` where there is none to set.
+    pub(crate) original_header: Option<u32>,
     gone: AtomicBool,
 }
 
 impl Attachment {
-    pub(crate) fn new(port: &Port) -> Result<Self> {
+    pub(crate) fn new(port: &Port, original_header: Option<u32>) -> Result<Self> {
         Ok(Self {
             name: port.label.clone(),
             memory: port.facts.memory,
             spares: port.spares()?,
             control: port.control()?,
             kernel_name: port.name,
+            original_header,
             gone: AtomicBool::new(false),
         })
     }
@@ -89,6 +92,25 @@ impl Attachment {
     #[cold]
     pub(crate) fn corrupt(&self, cause: Corrupt) -> Error {
         self.gone(io::Error::new(io::ErrorKind::InvalidData, cause))
+    }
+}
+
+impl Drop for Attachment {
+    /// What was set is set back, for those who open a persistent port next. Nothing can be done if that fails.
+    fn drop(&mut self) {
+        let Some(length) = self.original_header else {
+            return;
+        };
+        let mut body = PortHeader::default();
+        let told = self
+            .control
+            .ask(RequestKind::PortHeaderGet, self.kernel_name, &mut body);
+        if told.is_ok() && body.length != length {
+            let mut body = PortHeader { length };
+            let _ = self
+                .control
+                .ask(RequestKind::PortHeaderSet, self.kernel_name, &mut body);
+        }
     }
 }
 

@@ -36,8 +36,6 @@ pub struct Netmap {
     config: NetmapConfig,
     capabilities: Capabilities,
     attachment: Arc<Attachment>,
-    /// Bytes of the header that the port had when it was opened; `None` where there is no header to set.
-    original_header: Option<u32>,
     header: HeaderLength,
     /// What the guest may be given.
     accepted: Arc<AcceptedOffloads>,
@@ -83,14 +81,13 @@ impl Netmap {
         let port = Port::open(kernel, config)?;
         let wants_header = config.virtio_header != VirtioHeader::Off;
         let original_header = original_header(&port, config)?;
-        let attachment = Attachment::new(&port)?;
+        let attachment = Attachment::new(&port, original_header)?;
         let mut backend = Self {
             capabilities: Capabilities::new(DRIVER.scheme),
             config: config.clone(),
             attachment: Arc::new(attachment),
             header: HeaderLength::None,
             accepted: Arc::new(AcceptedOffloads::new(Features::empty())),
-            original_header,
             port,
         };
         backend.capabilities.max_queue_pairs = u16::try_from(backend.port.pairs()).unwrap_or(1);
@@ -174,7 +171,7 @@ impl Netmap {
 
     /// Makes the port's header `native`; tells whether frames that came before have another one.
     fn set_header(&mut self, native: HeaderLength) -> Result<bool> {
-        if self.original_header.is_none() {
+        if self.attachment.original_header.is_none() {
             return Ok(false);
         }
         let wanted = u32::try_from(native.bytes()).unwrap_or(0);
@@ -279,18 +276,6 @@ impl NetBackend for Netmap {
         controls
             .flat_map(|control| [control.receive_source(), control.transmit_source()])
             .collect()
-    }
-}
-
-impl Drop for Netmap {
-    /// What was set is set back, for those who open a persistent port next. Nothing can be done if that fails.
-    fn drop(&mut self) {
-        let Some(original) = self.original_header else {
-            return;
-        };
-        if self.port.header_length().is_ok_and(|now| now != original) {
-            let _ = self.port.set_header_length(original);
-        }
     }
 }
 

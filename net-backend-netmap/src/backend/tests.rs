@@ -168,7 +168,11 @@ fn frames_move_between_ports_without_a_copy() {
         assert!(source.send(&frame(number, 60 + number)).unwrap());
         let forwarded = tx.forward(&mut rx, 10).unwrap();
         let expected = (1, Stopped::Empty);
-        assert_eq!((forwarded.frames, forwarded.stopped), expected, "frame {number}");
+        assert_eq!(
+            (forwarded.frames, forwarded.stopped),
+            expected,
+            "frame {number}"
+        );
         tx.flush().unwrap();
         assert_eq!(sink.receive().unwrap(), Some(frame(number, 60 + number)));
     }
@@ -231,8 +235,9 @@ fn a_port_is_left_with_the_header_that_it_had() {
     };
     let pairs = near.activate(&all).unwrap();
     assert_eq!(length(), 12);
-    drop(pairs);
     drop(near);
+    assert_eq!(length(), 12, "the queues live on");
+    drop(pairs);
     assert_eq!(length(), 10, "set back");
 }
 
