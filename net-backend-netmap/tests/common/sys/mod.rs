@@ -1,0 +1,19 @@
+//! What tests of a real kernel need from the operating system. Each of `linux`, `freebsd` and `unsupported` supplies:
+//!
+//! - `is_supported`; `prepare`: a place where interfaces can be made,
+//! - `add_wire`, `set_up`, `delete` and `forget`: interfaces by name,
+//! - `HostSocket`: raw frames of the host.
+
+#[cfg(target_os = "freebsd")]
+mod freebsd;
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(not(any(target_os = "linux", target_os = "freebsd")))]
+mod unsupported;
+
+#[cfg(target_os = "freebsd")]
+pub(crate) use freebsd::*;
+#[cfg(target_os = "linux")]
+pub(crate) use linux::*;
+#[cfg(not(any(target_os = "linux", target_os = "freebsd")))]
+pub(crate) use unsupported::*;
