@@ -90,7 +90,8 @@ impl Netmap {
             accepted: Arc::new(AcceptedOffloads::new(Features::empty())),
             port,
         };
-        backend.capabilities.max_queue_pairs = u16::try_from(backend.port.pairs()).unwrap_or(1);
+        let pairs = queues::most_pairs(&backend.port.rings()?);
+        backend.capabilities.max_queue_pairs = u16::try_from(pairs).unwrap_or(u16::MAX);
         backend.capabilities.peek = PeekCost::Look;
         backend.capabilities.mac = config.mac;
         if original_header.is_some() && wants_header {

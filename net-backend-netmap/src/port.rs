@@ -91,11 +91,6 @@ impl Port {
         Ok(port)
     }
 
-    /// How many pairs of rings there are to serve.
-    pub(crate) fn pairs(&self) -> usize {
-        self.pairs.len()
-    }
-
     /// Every descriptor that is bound to the port.
     pub(crate) fn controls(&self) -> impl Iterator<Item = &dyn Control> {
         let pairs = self.pairs.iter().map(|pair| &*pair.control);

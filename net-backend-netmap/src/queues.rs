@@ -1,5 +1,6 @@
 //! From the rings of a port to queue pairs.
 
+use std::io;
 use std::sync::Arc;
 
 use net_backend_core::{Features, FrameLength, HeaderLength, Result};
@@ -9,6 +10,7 @@ use crate::gate::Control;
 use crate::port::PairRings;
 use crate::receive_ring::ReceiveRing;
 use crate::ring::RingWords;
+use crate::sys::RingMemory;
 use crate::transmit_ring::TransmitRing;
 use crate::waiting::Waiting;
 use crate::{ReceiveQueue, TransmitQueue};
@@ -43,6 +45,16 @@ impl Shape {
     }
 }
 
+/// How many queue pairs there can be at most, each with a ring in every direction that the port has.
+pub(crate) fn most_pairs(rings: &[PairRings]) -> usize {
+    let transmit = rings.iter().filter(|pair| pair.transmit.is_some()).count();
+    let receive = rings.iter().filter(|pair| !pair.receive.is_empty()).count();
+    match (transmit, receive) {
+        (0, count) | (count, 0) => count,
+        (transmit, receive) => transmit.min(receive),
+    }
+}
+
 /// Deals the rings out to `count` queue pairs: a transmit ring to each, and all receive rings in turn.
 pub(crate) fn deal(
     rings: Vec<PairRings>,
@@ -52,57 +64,74 @@ pub(crate) fn deal(
 ) -> Result<Vec<(ReceiveQueue, TransmitQueue)>> {
     let mut hands: Vec<Hand> = (0..count).map(|_| Hand::default()).collect();
     let turns = hands.len().max(1);
-    for (index, pair) in rings.into_iter().enumerate() {
-        if let Some(hand) = hands.get_mut(index % turns) {
-            hand.take(pair, shape, attachment)?;
+    let (mut transmits, mut receives) = (0, 0);
+    for pair in rings {
+        let bound = pair.control;
+        if let Some(memory) = pair.transmit {
+            if let Some(hand) = hands.get_mut(transmits) {
+                hand.transmit = Some((memory, Arc::clone(&bound)));
+            }
+            transmits += 1;
+        }
+        for memory in pair.receive {
+            if let Some(hand) = hands.get_mut(receives % turns) {
+                hand.receive.push((memory, Arc::clone(&bound)));
+            }
+            receives += 1;
         }
     }
-    hands
-        .into_iter()
-        .map(|hand| hand.queues(shape, attachment))
-        .collect()
+    let queues = hands.into_iter().map(|hand| hand.queues(shape, attachment));
+    queues.collect()
 }
 
-/// The rings of one queue pair.
+/// The rings of one queue pair, each with what it is bound to.
 #[derive(Default)]
 struct Hand {
-    receive: Vec<ReceiveRing>,
-    transmit: Option<TransmitRing>,
-    /// What is to be waited for, each once.
-    controls: Vec<Arc<dyn Control>>,
+    receive: Vec<(RingMemory, Arc<dyn Control>)>,
+    transmit: Option<(RingMemory, Arc<dyn Control>)>,
 }
 
 impl Hand {
-    fn take(&mut self, pair: PairRings, shape: &Shape, attachment: &Arc<Attachment>) -> Result<()> {
-        let corrupt = |corrupt| attachment.corrupt(corrupt);
-        if self.transmit.is_none() {
-            let ring = pair.transmit.map(|memory| {
-                let control = Arc::clone(&pair.control);
-                TransmitRing::new(memory, control, shape.fragments, shape.headroom)
-            });
-            self.transmit = ring.transpose().map_err(corrupt)?;
-        }
-        for memory in pair.receive {
-            let ring = ReceiveRing::new(memory, Arc::clone(&pair.control));
-            self.receive.push(ring.map_err(corrupt)?);
-        }
-        self.controls.push(pair.control);
-        Ok(())
-    }
-
     fn queues(
         self,
         shape: &Shape,
         attachment: &Arc<Attachment>,
     ) -> Result<(ReceiveQueue, TransmitQueue)> {
-        let control = self.controls.first().cloned();
-        let waiting = Waiting::new(self.controls)
+        let corrupt = |corrupt| attachment.corrupt(corrupt);
+        let controls = self.controls();
+        let transmit = match self.transmit {
+            None => None,
+            Some((memory, control)) => {
+                let ring = TransmitRing::new(memory, control, shape.fragments, shape.headroom);
+                Some(ring.map_err(corrupt)?)
+            }
+        };
+        let mut receive = Vec::new();
+        for (memory, control) in self.receive {
+            receive.push(ReceiveRing::new(memory, control).map_err(corrupt)?);
+        }
+        let control = transmit.as_ref().map(TransmitRing::control);
+        let control = control.or(controls.first()).cloned();
+        let control = control.ok_or_else(|| attachment.gone(io::ErrorKind::NotFound.into()))?;
+        let waiting = Waiting::new(controls)
             .map_err(|cause| attachment.system("waiting for several rings", cause))?;
-        let receive =
-            ReceiveQueue::new(self.receive, waiting, shape.header, Arc::clone(attachment));
-        let control =
-            control.ok_or_else(|| attachment.gone(std::io::ErrorKind::NotFound.into()))?;
-        let transmit = TransmitQueue::new(self.transmit, control, shape, Arc::clone(attachment));
+        let receive = ReceiveQueue::new(receive, waiting, shape.header, Arc::clone(attachment));
+        let transmit = TransmitQueue::new(transmit, control, shape, Arc::clone(attachment));
         Ok((receive, transmit))
+    }
+
+    /// What is to be waited for to receive, each once: several rings may be bound to one. Where nothing is received,
+    /// what is transmitted through, which then never has frames.
+    fn controls(&self) -> Vec<Arc<dyn Control>> {
+        let mut controls: Vec<Arc<dyn Control>> = Vec::new();
+        for (_, control) in &self.receive {
+            if !controls.iter().any(|known| Arc::ptr_eq(known, control)) {
+                controls.push(Arc::clone(control));
+            }
+        }
+        if controls.is_empty() {
+            controls.extend(self.transmit.iter().map(|(_, control)| Arc::clone(control)));
+        }
+        controls
     }
 }

@@ -49,6 +49,10 @@ impl TransmitRing {
         })
     }
 
+    pub(crate) fn control(&self) -> &Arc<dyn Control> {
+        &self.control
+    }
+
     pub(crate) fn memory(&self) -> &RingMemory {
         &self.memory
     }
