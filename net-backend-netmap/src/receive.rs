@@ -134,8 +134,8 @@ impl ReceiveQueue {
         let ring = self.rings.get_mut(self.turn)?;
         let slot = ring.ready(self.header + FrameLength::MIN.bytes())?;
         let length = usize::from(slot.length);
-        let copied = ring.take(slot, self.header, into)?;
         self.is_quiet = false;
+        let copied = ring.take(slot, self.header, into);
         if self.rings.len() > 1 {
             self.count_turn();
         }
@@ -219,6 +219,10 @@ impl ReceiveQueue {
             if is_settled || is_due {
                 break;
             }
+            // Finding out that something is there has synchronised it, as a rule.
+            if let Some(found) = self.scan()? {
+                return Ok(Some(found));
+            }
             is_due = true;
         }
         self.rings.iter_mut().for_each(ReceiveRing::rest);
@@ -265,6 +269,12 @@ impl PeekHeader for ReceiveQueue {
             return Ok(None);
         };
         ring.mark_buffers(header);
+        if let Ok(into) = <&mut [u8; 12]>::try_from(&mut *into) {
+            if let Some(header) = ring.first_bytes(found) {
+                *into = header;
+                return Ok(Some(found.length));
+            }
+        }
         match ring.copy(found, &mut [RxSlice::new(into)]) {
             Ok(_) => Ok(Some(found.length)),
             Err(corrupt) => Err(self.attachment.corrupt(corrupt)),

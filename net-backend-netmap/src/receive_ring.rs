@@ -57,6 +57,7 @@ impl ReceiveRing {
         shortest: usize,
         counters: &Counters,
     ) -> Result<Option<Found>, Corrupt> {
+        let mut has_learned = false;
         loop {
             let next = next_frame(&self.memory, &self.window, self.memory.buffer_size());
             match next {
@@ -69,9 +70,11 @@ impl ReceiveRing {
                 }
                 Next::Empty { slots } => self.release(slots),
                 Next::Nothing => {
-                    if !self.window.learn(self.memory.tail())? {
+                    // Once is enough, also when somebody writes there all the time.
+                    if has_learned || !self.window.learn(self.memory.tail())? {
                         return Ok(None);
                     }
+                    has_learned = true;
                     if self.is_resting {
                         self.is_resting = false;
                         self.owed = 0;
@@ -92,26 +95,21 @@ impl ReceiveRing {
         let length = usize::from(slot.length);
         let is_whole = slot.flags & slot_flag::MOREFRAG == 0;
         let fits = length >= shortest && length <= self.memory.buffer_size() as usize;
-        (is_whole && fits).then_some(slot)
+        (is_whole && fits && self.memory.has_buffer(slot.buffer)).then_some(slot)
     }
 
-    /// Copies such a frame, and gives its slot back; tells how many bytes found room. `None`, and nothing has happened,
-    /// when there is no such buffer.
+    /// Copies such a frame, and gives its slot back; tells how many bytes found room.
     #[inline]
-    pub(crate) fn take(
-        &mut self,
-        slot: Slot,
-        header: usize,
-        into: &mut [RxSlice<'_>],
-    ) -> Option<usize> {
+    pub(crate) fn take(&mut self, slot: Slot, header: usize, into: &mut [RxSlice<'_>]) -> usize {
         if header == HeaderLength::Twelve.bytes() {
             self.mark(slot.buffer);
         }
-        let copied = self
-            .memory
-            .drain(slot.buffer, slot.length.into(), into, 0)?;
-        self.release(1);
-        Some(copied)
+        // Nobody is told before it is copied. What is done here has no need to be kept during the copy.
+        self.step(1);
+        let copied = self.memory.drain(slot.buffer, slot.length.into(), into, 0);
+        self.publish_last();
+        // The buffer is there, as `ready` found out.
+        copied.unwrap_or(0)
     }
 
     /// Copies a frame that was found; tells how many bytes found room.
@@ -130,6 +128,14 @@ impl ReceiveRing {
             begun += length;
         }
         Ok(copied)
+    }
+
+    /// The first bytes of a frame that was found; `None` when they are not all in its first slot.
+    #[inline]
+    pub(crate) fn first_bytes<const N: usize>(&self, found: Found) -> Option<[u8; N]> {
+        let slot = self.memory.slot(self.window.head());
+        let is_there = found.length >= N && usize::from(slot.length) >= N;
+        self.memory.chunk(slot.buffer, 0).filter(|_| is_there)
     }
 
     /// Says in the `num_buffers` field of the next frame's header, if it has one, that the frame is in one buffer:
@@ -160,16 +166,27 @@ impl ReceiveRing {
     /// Gives the first `slots` slots back.
     #[inline]
     pub(crate) fn release(&mut self, slots: u32) {
+        self.step(slots);
+        self.publish_last();
+    }
+
+    #[inline]
+    fn step(&mut self, slots: u32) {
         self.window.advance(slots);
         // Never more than a ring has: once it is much, a synchronisation comes first.
         self.owed = self.owed.wrapping_add(slots);
+    }
+
+    /// Publishes where we are when nothing is left. Before that nobody waits, and a store into the ring for each frame
+    /// can hold up loads from buffers that have the same place in other pages.
+    #[inline]
+    fn publish_last(&self) {
         if self.window.ours() == 0 {
             self.publish();
         }
     }
 
-    /// Lets the kernel see where we are when it looks next. Not done for each frame: while there are more, nobody waits,
-    /// and a store into the ring can hold up loads from buffers at the same place of other pages.
+    /// Lets the kernel see where we are when it looks next.
     fn publish(&self) {
         let head = self.window.head();
         self.memory.publish(head, head);
