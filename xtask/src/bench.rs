@@ -3,6 +3,7 @@
 mod case;
 mod machine;
 mod measure;
+mod netmap;
 mod report;
 mod slirp;
 mod statistics;
@@ -48,6 +49,8 @@ const NEEDS: &[Need] = &[
 /// in every round. Each block of `slirp` does the same with the library, in a thread and without one, other
 /// programs for user-mode networking, and the loopback interface for control; all have the same guest, which is
 /// made of prebuilt frames. Programs that are missing are left out; QEMU is measured where it is installed.
+/// The rows of `netmap` run on a netmap kernel in the process, beside rings that are used by hand; where there is
+/// /dev/netmap, also on a real switch and a real pipe, beside netmap's pkt-gen from PATH or NET_BACKEND_PKT_GEN.
 ///
 /// What counts is the ratio: the median of the rounds' quotients, with the quartiles in brackets.
 /// Times of single frames are CPU time of the measuring thread, so that other programs disturb little. For TCP the
@@ -57,7 +60,7 @@ const NEEDS: &[Need] = &[
 /// `setsid -w sh -c 'echo -20 > /proc/self/autogroup; exec nice -n -20 cargo xtask bench'`.
 ///
 /// Runs as root, and as an ordinary user where users may make namespaces and open /dev/net/tun; `--only slirp` does
-/// without the latter.
+/// without the latter, `--only netmap` without both.
 #[derive(Args, Debug)]
 pub(crate) struct Options {
     /// Install missing Debian packages of programs to compare with (with apt-get, through sudo if needed)
@@ -98,12 +101,12 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         needs::ensure(NEEDS, true)?;
     }
     optimized("bench")?;
-    // Before there is a second thread. User-mode networks need no tap.
-    let is_user_mode = options.only.starts_with("slirp");
-    if is_user_mode {
-        enter_private_network().context("cannot make a private network")?;
-    } else {
-        lab::enter()?;
+    // Before there is a second thread.
+    let group = Group::of(&options.only);
+    match group {
+        Group::All => lab::enter()?,
+        Group::Slirp => enter_private_network().context("cannot make a private network")?,
+        Group::Netmap => {}
     }
     pin(options.cpus)?;
     raise_limits()?;
@@ -117,8 +120,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         only: options.contestant.clone(),
         cpus: options.cpus,
     };
-    let taps = tap::cases().chain(tcp::cases());
-    for make in taps.filter(|_| !is_user_mode).chain(slirp::cases()) {
+    for make in group.cases() {
         let mut case = make()?;
         let name = case.name();
         if name.contains(&options.only) {
@@ -137,6 +139,38 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         fs::write(path, text + "\n").with_context(|| path.display().to_string())?;
     }
     Ok(())
+}
+
+/// What `--only` asks for, as far as it matters to what is prepared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Group {
+    All,
+    /// User-mode networks, which need no tap.
+    Slirp,
+    /// Rings, which need no network.
+    Netmap,
+}
+
+impl Group {
+    fn of(only: &str) -> Self {
+        match only {
+            _ if only.starts_with("slirp") => Self::Slirp,
+            _ if only.starts_with("netmap") => Self::Netmap,
+            _ => Self::All,
+        }
+    }
+
+    fn cases(self) -> Vec<MakeCase> {
+        match self {
+            Self::All => tap::cases()
+                .chain(tcp::cases())
+                .chain(netmap::cases())
+                .chain(slirp::cases())
+                .collect(),
+            Self::Slirp => slirp::cases().collect(),
+            Self::Netmap => netmap::cases().collect(),
+        }
+    }
 }
 
 /// Keeps this thread and those that it makes on some CPUs: the last ones, which have the least interrupts to serve.

@@ -1,6 +1,8 @@
-//! The only unsafe code of this program: an allocator that counts.
+//! The only unsafe code of this program: an allocator that counts, and loops over netmap rings as C has them.
 
 #[path = "../../../../net-backend-core/tests/offload_allocations/sys/allocator.rs"]
 mod allocator;
+mod bare_ring;
 
 pub(super) use allocator::allocations;
+pub(super) use bare_ring::{BareReceive, BareTransmit};
