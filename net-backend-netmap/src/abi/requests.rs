@@ -220,22 +220,6 @@ bodies! {
         /// How many CPUs have one.
         cpus: u32,
     }
-
-    /// `struct nmreq_pools_info`. Offsets are in bytes from the beginning of the memory region, sizes are of one object.
-    PoolsInfo, 64 bytes {
-        memory_size: u64,
-        /// The memory region that is asked about, when there is no name.
-        memory: u16,
-        interface_offset: u64,
-        interfaces: u32,
-        interface_size: u32,
-        ring_offset: u64,
-        rings: u32,
-        ring_size: u32,
-        buffer_offset: u64,
-        buffers: u32,
-        buffer_size: u32,
-    }
 }
 
 /// Which rings a descriptor is bound to (`NR_REG_*`).

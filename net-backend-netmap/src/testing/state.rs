@@ -354,7 +354,7 @@ pub(super) fn bound(value: u32, default: u32, least: u32, most: u32) -> u32 {
 /// The part of a port's name before the colon; `None` when that is no name of a switch (`nm_bdg_name_validate`).
 fn switch_name(name: &str) -> Option<&str> {
     let is_character = |&byte: &u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    let length = name.bytes().take_while(|byte| is_character(byte)).count();
+    let length = name.bytes().take_while(is_character).count();
     let is_valid = length < NAME && name.as_bytes().get(length) == Some(&b':');
     (is_valid && name.len() - length <= NAME).then(|| name.get(..length))?
 }

@@ -98,13 +98,9 @@ impl Switch {
         let header = source.header;
         let first = frame.first()?;
         // The Ethernet header is behind the virtio-net header, or begins the second slot.
-        let (at, length) = if header < first.length {
-            (first.at + header, first.length - header)
-        } else if header == first.length {
-            let second = frame.get(1)?;
-            (second.at, second.length)
-        } else {
-            return None;
+        let (at, length) = match first.length.checked_sub(header)? {
+            0 => frame.get(1).map(|second| (second.at, second.length))?,
+            rest => (first.at + header, rest),
         };
         if length < 14 {
             return None;
