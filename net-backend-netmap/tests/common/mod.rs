@@ -72,9 +72,7 @@ impl Wire {
             ends,
             deleting: None,
         };
-        for end in &wire.ends {
-            sys::set_up(end, true)?;
-        }
+        wire.set_up(true)?;
         Ok(wire)
     }
 
@@ -86,6 +84,15 @@ impl Wire {
     pub(crate) fn far(&self) -> &str {
         let [_, far] = &self.ends;
         far
+    }
+
+    /// Takes both ends up or down.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub(crate) fn set_up(&self, up: bool) -> io::Result<()> {
+        self.ends.iter().try_for_each(|end| sys::set_up(end, up))
     }
 
     /// Removes both interfaces from the system, though somebody may have them open.

@@ -3,18 +3,19 @@
 use std::fs::File;
 use std::os::fd::AsRawFd;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use net_backend_core::testing::ready;
 use net_backend_core::{QueuePair, RxSlice, Sent, TxSlice};
 
 use crate::common::{self, Wire};
 use crate::refusals::expect_no_switch;
-use crate::support::{Active, Case, Outcome, PATIENCE, SILENCE, ensure, frame, refused};
+use crate::support::{Active, Case, Outcome, PATIENCE, SILENCE, ensure, frame, number, refused};
 
 pub(crate) const CASES: &[Case] = &[
     Case::new("leaving/unplugged", unplugged),
     Case::new("leaving/unplugged-while-waiting", unplugged_while_waiting),
+    Case::new("leaving/interface-goes-down", goes_down),
     Case::new("leaving/pipe-whose-other-end-closes", other_end_closes),
     Case::new("leaving/halves-outlive-the-backend", halves_outlive),
     Case::new("leaving/nothing-is-left", nothing_is_left),
@@ -73,6 +74,34 @@ fn unplugged_while_waiting() -> Outcome {
     let outcome: Outcome = waiter.join().map_err(|_| "the waiter panicked")?;
     drop(tx);
     outcome
+}
+
+/// What is down may come up again, and frames pass then as before. Until then the kernel may hold up whoever calls.
+fn goes_down() -> Outcome {
+    let wire = Wire::new()?;
+    let (mut near, mut far) = (Active::new(wire.near())?, Active::new(wire.far())?);
+    let sender = thread::spawn(move || -> Outcome<Active> {
+        for number in 0..200 {
+            let QueuePair { rx, tx } = &mut near.pairs[0];
+            let _sent = tx.send(&[TxSlice::new(&frame(number, 60))])?;
+            tx.flush()?;
+            rx.peek()?;
+            thread::sleep(Duration::from_millis(1));
+        }
+        Ok(near)
+    });
+    for _ in 0..4 {
+        wire.set_up(false)?;
+        thread::sleep(Duration::from_millis(30));
+        wire.set_up(true)?;
+        thread::sleep(Duration::from_millis(10));
+    }
+    let mut near = sender.join().map_err(|_| "the sender panicked")??;
+    near.send(&frame(1000, 60))?;
+    while number(&far.receive()?) != 1000 {}
+    far.send(&frame(2000, 60))?;
+    while number(&near.receive()?) != 2000 {}
+    Ok(())
 }
 
 /// As when a cable is pulled out at the far end: frames go nowhere, and a new far end gets new ones.

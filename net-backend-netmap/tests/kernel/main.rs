@@ -19,6 +19,7 @@ mod serving;
 mod support;
 mod switching;
 mod sys;
+mod taking;
 
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         monitors::CASES,
         boundaries::CASES,
         moving::CASES,
+        taking::CASES,
         serving::CASES,
         leaving::CASES,
         process::CASES,
