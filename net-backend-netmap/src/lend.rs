@@ -22,30 +22,51 @@ impl ReceiveQueue {
     /// As [`RxQueue::recv`](net_backend_core::RxQueue::recv).
     #[inline]
     pub fn lend(&mut self) -> Result<Option<LentFrame<'_>>> {
+        let found = match self.ready() {
+            Some(found) => {
+                if let Some(ring) = self.current() {
+                    ring.mark_buffers(self.header());
+                }
+                found
+            }
+            None => match self.find()? {
+                Some(found) => found,
+                None => return Ok(None),
+            },
+        };
+        Ok(Some(LentFrame { queue: self, found }))
+    }
+
+    /// The next frame, wherever it is, prepared for being read.
+    #[inline(never)]
+    fn find(&mut self) -> Result<Option<Found>> {
         let header = self.header();
-        let found = match self.next()? {
+        let checked = match self.next()? {
             None => return Ok(None),
             Some((found, ring)) => ring.check(found, header).map(|()| found),
         };
-        let found = found.map_err(|corrupt| self.attachment().corrupt(corrupt))?;
-        Ok(Some(LentFrame { queue: self, found }))
+        let found = checked.map_err(|corrupt| self.attachment().corrupt(corrupt))?;
+        Ok(Some(found))
     }
 }
 
 impl LentFrame<'_> {
     /// Length of the frame in bytes, virtio-net header included.
+    #[inline]
     pub fn length(&self) -> usize {
         self.found.length
     }
 
     /// The pieces of the frame, in order, one for each buffer that it takes. Other processes that use the same memory
     /// region can change what is in them.
+    #[inline]
     pub fn pieces(&self) -> impl Iterator<Item = TxSlice<'_>> {
         let ring = self.queue.current();
         (0..self.found.slots).filter_map(move |count| ring.and_then(|ring| ring.piece(count)))
     }
 
     /// Calls `read` with the frame as [`TxQueue::send`](net_backend_core::TxQueue::send) of any backend takes it.
+    #[inline]
     pub fn with_pieces<R>(&self, read: impl FnOnce(&[TxSlice<'_>]) -> R) -> R {
         if self.found.slots == 1 {
             return read(&[self.pieces().next().unwrap_or(TxSlice::EMPTY)]);
@@ -92,6 +113,7 @@ impl LentFrame<'_> {
     }
 
     /// Gives the frame's buffers back, and counts it as received.
+    #[inline]
     pub fn release(self) {
         self.queue.counted().count_received(Received {
             length: self.found.length,
@@ -125,6 +147,7 @@ impl ReceiveRing {
     }
 
     /// The bytes in the slot `count` after the first; `None` when the slot no longer makes sense.
+    #[inline]
     fn piece(&self, count: u32) -> Option<TxSlice<'_>> {
         let slot = self.slot_of(count).ok()?;
         self.memory().piece(slot.buffer, slot.length.into())

@@ -73,10 +73,7 @@ impl ReceiveQueue {
     #[inline]
     pub(crate) fn next(&mut self) -> Result<Option<(Found, &mut ReceiveRing)>> {
         let found = match self.ready() {
-            Some(found) => {
-                self.is_quiet = false;
-                found
-            }
+            Some(found) => found,
             None => match self.search()? {
                 Some(found) => found,
                 None => return Ok(None),
@@ -119,9 +116,10 @@ impl ReceiveQueue {
 
     /// The frame that nearly always is the next one: in one slot, of the ring whose turn it is.
     #[inline]
-    fn ready(&self) -> Option<Found> {
+    pub(crate) fn ready(&mut self) -> Option<Found> {
         let ring = self.rings.get(self.turn)?;
         let slot = ring.ready(self.shortest())?;
+        self.is_quiet = false;
         Some(Found {
             slots: 1,
             length: slot.length.into(),

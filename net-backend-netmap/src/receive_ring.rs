@@ -155,6 +155,7 @@ impl ReceiveRing {
     }
 
     /// The slot `count` after the first, if it makes sense.
+    #[inline]
     pub(crate) fn slot_of(&self, count: u32) -> Result<Slot, Corrupt> {
         let slot = self.memory.slot(self.window.index(count));
         match self.memory.has_buffer(slot.buffer) {
