@@ -1,3 +1,12 @@
+mod buffers;
+mod duplex;
+mod garbage;
+mod hostile;
+mod moving;
+mod random;
+mod ways;
+mod world;
+
 use net_backend_core::{
     Activation, DropReason, Features, HeaderLength, NetBackend, RxQueue, RxSlice, Sent, TxQueue,
     TxSlice,
