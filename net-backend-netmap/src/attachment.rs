@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use net_backend_core::{Error, Result};
 
-use crate::abi::{NAME_BYTES, PortHeader, PortInfo, RequestKind};
+use crate::abi::{NAME_BYTES, PortHeader, RequestKind};
 use crate::gate::Control;
 use crate::port::Port;
 use crate::ring::{Corrupt, SyncFailure};
@@ -65,27 +65,14 @@ impl Attachment {
         Error::system(operation, self.name.clone(), cause, None)
     }
 
-    /// What a failed synchronisation means: nothing when the port is there all the same. The kernel refuses also while an
-    /// interface is down (`netmap_disable_all_rings` in netmap.c).
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Gone`].
+    /// What a failed synchronisation means: `EIO` is the answer of a port whose interface is gone. One that is down lets
+    /// the system call wait (`nm_kr_tryget` in netmap_kern.h).
     #[cold]
-    pub(crate) fn failed(&self, failure: SyncFailure) -> Result<()> {
+    pub(crate) fn failed(&self, failure: SyncFailure) -> Error {
         match failure {
-            SyncFailure::Refused(cause) if is_pause(&cause) && self.is_there() => Ok(()),
-            SyncFailure::Refused(cause) => Err(self.gone(cause)),
-            SyncFailure::Corrupt(corrupt) => Err(self.corrupt(corrupt)),
+            SyncFailure::Refused(cause) => self.gone(cause),
+            SyncFailure::Corrupt(corrupt) => self.corrupt(corrupt),
         }
-    }
-
-    fn is_there(&self) -> bool {
-        let mut body = PortInfo::default();
-        let told = self
-            .control
-            .ask(RequestKind::PortInfoGet, self.kernel_name, &mut body);
-        told.is_ok()
     }
 
     /// What a ring that makes no sense means: it is not used again.
@@ -113,11 +100,3 @@ impl Drop for Attachment {
         }
     }
 }
-
-/// Whether this is what stopped rings answer.
-fn is_pause(cause: &io::Error) -> bool {
-    cause.raw_os_error() == Some(EIO)
-}
-
-/// `EIO`, the same number on every system with netmap.
-const EIO: i32 = 5;

@@ -1,7 +1,8 @@
-use net_backend_core::{DropReason, Error, HeaderLength, Received, Result, Sent};
+use net_backend_core::{DropReason, Error, HeaderLength, Received, Result, Sent, TxQueue};
 
 use crate::abi::slot_flag;
 use crate::receive_ring::{Found, ReceiveRing};
+use crate::request::{PREFIX, Request};
 use crate::ring::{Corrupt, RingWords, Slot};
 use crate::transmit::make_room;
 use crate::transmit_ring::TransmitRing;
@@ -81,28 +82,23 @@ impl TransmitQueue {
     /// Moves the next frame, which is there.
     fn forward_next(&mut self, receive: &mut ReceiveQueue) -> Result<Sent> {
         let refusal = self.refusal(receive)?;
+        let longest = self.longest();
         let Some((found, from)) = receive.next()? else {
             return Ok(Sent::Queued);
         };
-        let longest = self.longest();
         let Some((ring, attachment, counters)) = self.parts() else {
             return Ok(drop_next(self, receive, found, DropReason::Policy));
         };
-        let reason = match refusal {
-            None if found.length > longest || !ring.can_hold(found.slots) => {
-                Some(DropReason::TooLong)
-            }
-            refusal => refusal,
-        };
-        if let Some(reason) = reason {
+        let is_short = found.length <= longest && ring.can_hold(found.slots);
+        let too_long = (!is_short).then_some(DropReason::TooLong);
+        if let Some(reason) = refusal.or(too_long) {
             return Ok(drop_next(self, receive, found, reason));
         }
-        if !ring.has_room(found.slots) {
-            match make_room(ring, found.slots, attachment)? {
-                None => {}
-                Some(Sent::Dropped(reason)) => return Ok(drop_next(self, receive, found, reason)),
-                Some(busy) => return Ok(counters.count_sent(found.length, busy)),
-            }
+        if from.first_length() > ring.first() {
+            return self.copy_next(receive);
+        }
+        if !ring.has_room(found.slots) && !make_room(ring, found.slots, attachment)? {
+            return Ok(counters.count_sent(found.length, Sent::Busy { retry_after: None }));
         }
         exchange(from, ring, found.slots).map_err(|corrupt| attachment.corrupt(corrupt))?;
         ring.take(found.slots);
@@ -111,16 +107,36 @@ impl TransmitQueue {
         Ok(sent)
     }
 
-    /// Why a frame with a header cannot be sent; one without can.
+    /// Copies the next frame, whose first buffer is fuller than it may be here.
+    fn copy_next(&mut self, receive: &mut ReceiveQueue) -> Result<Sent> {
+        let Some(frame) = receive.lend()? else {
+            return Ok(Sent::Queued);
+        };
+        let sent = frame.with_pieces(|pieces| self.send(pieces))?;
+        if !matches!(sent, Sent::Busy { .. }) {
+            frame.release();
+        }
+        Ok(sent)
+    }
+
+    /// Why the header of the next frame is refused.
     fn refusal(&self, receive: &mut ReceiveQueue) -> Result<Option<DropReason>> {
+        let mut prefix = [0; PREFIX];
         if self.header() == HeaderLength::None {
             return Ok(None);
         }
         let Some(frame) = receive.lend()? else {
             return Ok(None);
         };
-        let length = frame.length();
-        Ok(frame.with_pieces(|pieces| self.check(pieces, length).err()))
+        let first = frame.pieces().next().map_or(0, |piece| piece.len());
+        let count = frame.copy_to(&mut prefix).min(first);
+        let request = Request {
+            prefix: prefix.get(..count).unwrap_or_default(),
+            header: self.header(),
+            length: frame.length(),
+            first,
+        };
+        Ok(request.check(self.features()).err())
     }
 }
 

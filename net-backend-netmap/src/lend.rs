@@ -99,14 +99,19 @@ impl LentFrame<'_> {
     pub fn take(self) -> Result<Option<TakenFrame>> {
         let attachment = Arc::clone(self.queue.attachment());
         let spares = spares::require(attachment.spares.as_ref(), &attachment.name)?;
-        let mut buffers = [0; MOST_FRAGMENTS as usize];
-        let buffers = buffers
-            .get_mut(..self.found.slots as usize)
-            .unwrap_or_default();
-        let Some(ring) = self.queue.current().filter(|_| spares.take(buffers)) else {
+        let Some(ring) = self.queue.current() else {
             return Ok(None);
         };
-        let slots = ring.replace(buffers);
+        // Looked at again: another process may have written there since.
+        let slots = (0..self.found.slots).map(|count| ring.slot_of(count));
+        let slots = slots.collect::<Result<Vec<_>, _>>();
+        let slots = slots.map_err(|corrupt| attachment.corrupt(corrupt))?;
+        let mut buffers = [0; MOST_FRAGMENTS as usize];
+        let buffers = buffers.get_mut(..slots.len()).unwrap_or_default();
+        if !spares.take(buffers) {
+            return Ok(None);
+        }
+        ring.replace(buffers);
         let frame = TakenFrame::new(Arc::clone(spares), slots);
         self.release();
         Ok(Some(frame))
@@ -130,20 +135,16 @@ impl ReceiveRing {
         (0..found.slots).try_for_each(|count| self.slot_of(count).map(drop))
     }
 
-    /// Puts these buffers into the first slots; tells what was there.
-    fn replace(&self, buffers: &[u32]) -> Vec<Slot> {
-        let exchange = |(count, buffer): (u32, &u32)| {
-            let index = self.window().index(count);
-            let full = self.memory().slot(index);
+    /// Puts these buffers into the first slots.
+    fn replace(&self, buffers: &[u32]) {
+        for (count, buffer) in (0..).zip(buffers) {
             let empty = Slot {
                 buffer: *buffer,
                 length: 0,
                 flags: slot_flag::BUF_CHANGED,
             };
-            self.memory().set_slot(index, empty);
-            full
-        };
-        (0..).zip(buffers).map(exchange).collect()
+            self.memory().set_slot(self.window().index(count), empty);
+        }
     }
 
     /// The bytes in the slot `count` after the first; `None` when the slot no longer makes sense.

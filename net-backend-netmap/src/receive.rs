@@ -286,6 +286,6 @@ impl PeekHeader for ReceiveQueue {
 fn synchronise(rings: &mut [ReceiveRing], attachment: &Attachment) -> Result<()> {
     rings.iter_mut().try_for_each(|ring| {
         let synchronised = ring.synchronise();
-        synchronised.or_else(|failure| attachment.failed(failure))
+        synchronised.map_err(|failure| attachment.failed(failure))
     })
 }

@@ -154,6 +154,11 @@ impl ReceiveRing {
         let _ = self.memory.put_chunk(buffer, place, 1_u16.to_le_bytes());
     }
 
+    /// Bytes in the first slot.
+    pub(crate) fn first_length(&self) -> usize {
+        self.memory.slot(self.window.head()).length.into()
+    }
+
     /// The slot `count` after the first, if it makes sense.
     #[inline]
     pub(crate) fn slot_of(&self, count: u32) -> Result<Slot, Corrupt> {

@@ -2,14 +2,13 @@ use std::sync::Arc;
 
 use net_backend_core::{
     Counters, DropReason, Features, FrameLength, HeaderLength, Interest, Result, Sent, Source,
-    TxQueue, TxSlice, VirtioNetHeader, total_length,
+    TxQueue, TxSlice, total_length,
 };
 
 use crate::attachment::Attachment;
 use crate::gate::Control;
 use crate::queues;
-use crate::request::is_safe;
-use crate::transmit_ring::TransmitRing;
+use crate::transmit_ring::{Refusal, TransmitRing};
 
 /// The transmit half of a netmap queue pair: one transmit ring, so that frames stay in order.
 ///
@@ -52,6 +51,10 @@ impl TransmitQueue {
         self.header
     }
 
+    pub(crate) fn features(&self) -> Features {
+        self.features
+    }
+
     pub(crate) fn longest(&self) -> usize {
         self.longest
     }
@@ -69,77 +72,56 @@ impl TransmitQueue {
         Some((ring, &self.attachment, &self.counters))
     }
 
-    /// The header of a frame that may be sent; `None` when it asks for nothing, so that it can go as it is.
+    /// Whether a frame of this length can be sent.
     #[inline]
-    pub(crate) fn check(
-        &self,
-        frame: &[TxSlice<'_>],
-        length: usize,
-    ) -> Result<Option<VirtioNetHeader>, DropReason> {
-        if length < self.header.bytes() + FrameLength::MIN.bytes() {
-            return Err(DropReason::Malformed);
-        }
-        if length > self.longest {
-            return Err(DropReason::TooLong);
-        }
-        if self.header == HeaderLength::None || asks_for_nothing(frame) {
-            return Ok(None);
-        }
-        self.check_header(frame, length).map(Some)
-    }
-
-    #[inline(never)]
-    fn check_header(
-        &self,
-        frame: &[TxSlice<'_>],
-        length: usize,
-    ) -> Result<VirtioNetHeader, DropReason> {
-        let header = VirtioNetHeader::sent(frame, self.header).ok_or(DropReason::Malformed)?;
-        if !self.features.contains(header.transmit_features()) {
-            return Err(DropReason::NotNegotiated);
-        }
-        let first = self.ring.as_ref().map_or(0, TransmitRing::first);
-        match is_safe(&header, frame, self.header.bytes(), length.min(first)) {
-            true => Ok(header),
-            false => Err(DropReason::Malformed),
+    fn check_length(&self, length: usize) -> Result<(), DropReason> {
+        match length {
+            _ if length < self.header.bytes() + FrameLength::MIN.bytes() => {
+                Err(DropReason::Malformed)
+            }
+            _ if length > self.longest => Err(DropReason::TooLong),
+            _ => Ok(()),
         }
     }
 
-    /// Puts a frame that asks for nothing into a slot that is free; `false`, and nothing has happened, when it is not
-    /// that simple.
+    /// Sends a frame in one slot that is free, and that asks for nothing; `None`, and nothing has happened, when it is
+    /// not that simple.
     #[inline]
-    fn put(&mut self, frame: &[TxSlice<'_>], length: usize) -> bool {
-        let shortest = self.header.bytes() + FrameLength::MIN.bytes();
-        let is_plain = self.header == HeaderLength::None || asks_for_nothing(frame);
-        let fits = length >= shortest && length <= self.longest;
-        match &mut self.ring {
-            Some(ring) if is_plain && fits => ring.put_one(frame, length),
-            _ => false,
+    fn send_simple(&mut self, frame: &[TxSlice<'_>], length: usize) -> Option<Sent> {
+        self.check_length(length).ok()?;
+        let ring = self.ring.as_mut()?;
+        let buffer = ring.fill_one(frame, length)?;
+        if self.header != HeaderLength::None && !ring.asks_for_nothing(buffer) {
+            return None;
         }
+        ring.take(1);
+        Some(Sent::Queued)
     }
 
     #[inline(never)]
     fn transmit(&mut self, frame: &[TxSlice<'_>], length: usize) -> Result<Sent> {
-        let header = match self.check(frame, length) {
-            Ok(header) => header,
-            Err(reason) => return Ok(Sent::Dropped(reason)),
-        };
+        if let Err(reason) = self.check_length(length) {
+            return Ok(Sent::Dropped(reason));
+        }
         let Some(ring) = &mut self.ring else {
             return Ok(Sent::Dropped(DropReason::Policy));
         };
         let Some(shape) = ring.shape(length) else {
             return Ok(Sent::Dropped(DropReason::TooLong));
         };
-        if !ring.has_room(shape.slots) {
-            if let Some(sent) = make_room(ring, shape.slots, &self.attachment)? {
-                return Ok(sent);
+        if !ring.has_room(shape.slots) && !make_room(ring, shape.slots, &self.attachment)? {
+            return Ok(Sent::Busy { retry_after: None });
+        }
+        let filled = ring.fill(frame, shape);
+        filled.map_err(|corrupt| self.attachment.corrupt(corrupt))?;
+        if self.header != HeaderLength::None {
+            match ring.check(length, self.header, self.features) {
+                Ok(()) => {}
+                Err(Refusal::Dropped(reason)) => return Ok(Sent::Dropped(reason)),
+                Err(Refusal::Corrupt(corrupt)) => return Err(self.attachment.corrupt(corrupt)),
             }
         }
-        let put = match header {
-            None => ring.put(frame, shape),
-            Some(header) => ring.put_with(&header, self.header, frame, shape),
-        };
-        put.map_err(|corrupt| self.attachment.corrupt(corrupt))?;
+        ring.take(shape.slots);
         Ok(Sent::Queued)
     }
 }
@@ -148,20 +130,17 @@ impl TxQueue for TransmitQueue {
     #[inline]
     fn send(&mut self, frame: &[TxSlice<'_>]) -> Result<Sent> {
         let length = total_length(frame);
-        if self.put(frame, length) {
-            return Ok(self.counters.count_sent(length, Sent::Queued));
-        }
-        let sent = self.transmit(frame, length)?;
+        let sent = match self.send_simple(frame, length) {
+            Some(sent) => sent,
+            None => self.transmit(frame, length)?,
+        };
         Ok(self.counters.count_sent(length, sent))
     }
 
     fn flush(&mut self) -> Result<()> {
         self.attachment.check()?;
-        match self.ring.as_mut().map_or(Ok(()), TransmitRing::flush) {
-            Ok(()) => Ok(()),
-            // What is in the ring is transmitted once the port is up again.
-            Err(failure) => self.attachment.failed(failure),
-        }
+        let flushed = self.ring.as_mut().map_or(Ok(()), TransmitRing::flush);
+        flushed.map_err(|failure| self.attachment.failed(failure))
     }
 
     fn source(&self) -> Source<'_> {
@@ -176,27 +155,15 @@ impl TxQueue for TransmitQueue {
     }
 }
 
-/// Whether the first two bytes of a virtio-net header, its flags and its kind of segmentation, are zero.
-#[inline]
-fn asks_for_nothing(frame: &[TxSlice<'_>]) -> bool {
-    frame.first().and_then(TxSlice::first_chunk) == Some([0; 2])
-}
-
-/// Looks for room in a ring that had none at the last look; tells what becomes of the frame if there is none.
+/// Looks for room in a ring that had none at the last look.
 #[cold]
 #[inline(never)]
 pub(crate) fn make_room(
     ring: &mut TransmitRing,
     slots: u32,
     attachment: &Attachment,
-) -> Result<Option<Sent>> {
+) -> Result<bool> {
     attachment.check()?;
-    match ring.make_room(slots) {
-        Ok(true) => Ok(None),
-        Ok(false) => Ok(Some(Sent::Busy { retry_after: None })),
-        Err(failure) => {
-            attachment.failed(failure)?;
-            Ok(Some(Sent::Dropped(DropReason::LinkDown)))
-        }
-    }
+    let made = ring.make_room(slots);
+    made.map_err(|failure| attachment.failed(failure))
 }

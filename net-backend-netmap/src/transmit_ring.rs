@@ -1,8 +1,9 @@
 use std::sync::Arc;
 
-use net_backend_core::{HeaderLength, TxSlice, VirtioNetHeader};
+use net_backend_core::{DropReason, Features, HeaderLength, RxSlice, TxSlice};
 
 use crate::gate::Control;
+use crate::request::{PREFIX, Request};
 use crate::ring::{Corrupt, RingWords, Shape, Slot, SyncFailure, Window, put_frame};
 use crate::sys::RingMemory;
 
@@ -22,6 +23,25 @@ pub(crate) struct TransmitRing {
     is_unflushed: bool,
     /// The last attempt found no room.
     is_stuck: bool,
+}
+
+/// Why a frame that was copied into the ring is not sent.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    Dropped(DropReason),
+    Corrupt(Corrupt),
+}
+
+impl From<DropReason> for Refusal {
+    fn from(reason: DropReason) -> Self {
+        Self::Dropped(reason)
+    }
+}
+
+impl From<Corrupt> for Refusal {
+    fn from(corrupt: Corrupt) -> Self {
+        Self::Corrupt(corrupt)
+    }
 }
 
 impl TransmitRing {
@@ -77,25 +97,24 @@ impl TransmitRing {
         self.window.ours() >= slots
     }
 
-    /// Puts a frame of `length` bytes into one slot; `false`, and nothing has happened, when it does not fit or no slot
-    /// is known to be free.
+    /// Copies a frame of `length` bytes into the first slot; tells its buffer. Nobody sees that before the slot is
+    /// [taken](Self::take). `None` when it does not fit, or no slot is known to be free.
     #[inline]
-    pub(crate) fn put_one(&mut self, frame: &[TxSlice<'_>], length: usize) -> bool {
+    pub(crate) fn fill_one(&mut self, frame: &[TxSlice<'_>], length: usize) -> Option<u32> {
         if length > self.first || !self.has_room(1) {
-            return false;
+            return None;
         }
         let index = self.window.head();
         let slot = self.memory.slot(index);
         if !self.memory.fill(slot.buffer, frame, 0, length) {
-            return false;
+            return None;
         }
         self.memory.set_slot(index, slot.filled(length, true));
-        self.take(1);
-        true
+        Some(slot.buffer)
     }
 
-    /// Puts the frame into the ring; there is room.
-    pub(crate) fn put(&mut self, frame: &[TxSlice<'_>], shape: Shape) -> Result<(), Corrupt> {
+    /// Copies a frame into the first slots, which are free. Nobody sees that before they are [taken](Self::take).
+    pub(crate) fn fill(&mut self, frame: &[TxSlice<'_>], shape: Shape) -> Result<(), Corrupt> {
         put_frame(
             &self.memory,
             &self.window,
@@ -104,23 +123,41 @@ impl TransmitRing {
                 true => Ok(()),
                 false => Err(self.no_buffer(buffer)),
             },
-        )?;
-        self.take(shape.slots);
-        Ok(())
+        )
     }
 
-    /// Puts the frame into the ring with another header of the same length.
-    pub(crate) fn put_with(
+    /// Whether the virtio-net header at the beginning of a buffer has no flags and no segmentation.
+    #[inline]
+    pub(crate) fn asks_for_nothing(&self, buffer: u32) -> bool {
+        self.memory.chunk(buffer, 0) == Some([0; 2])
+    }
+
+    /// Checks what the header of the frame in the first slots asks for, and leaves there what may be asked.
+    pub(crate) fn check(
         &mut self,
-        header: &VirtioNetHeader,
-        length: HeaderLength,
-        frame: &[TxSlice<'_>],
-        shape: Shape,
-    ) -> Result<(), Corrupt> {
+        length: usize,
+        header: HeaderLength,
+        features: Features,
+    ) -> Result<(), Refusal> {
         let buffer = self.memory.slot(self.window.head()).buffer;
-        self.put(frame, shape)?;
-        let bytes = header.encode();
-        let written = match length {
+        let first = length.min(self.first);
+        let mut prefix = [0; PREFIX];
+        let count = first.min(PREFIX);
+        let into = &mut [RxSlice::new(&mut prefix)];
+        let copied = self.memory.drain(buffer, count, into, 0);
+        copied.ok_or_else(|| self.no_buffer(buffer))?;
+        let request = Request {
+            prefix: prefix.get(..count).unwrap_or_default(),
+            header,
+            length,
+            first,
+        };
+        let Some(checked) = request.check(features)? else {
+            return Ok(());
+        };
+        // The whole header, also of what the kernel does not look at now.
+        let bytes = checked.encode();
+        let written = match header {
             HeaderLength::None => true,
             HeaderLength::Ten => {
                 let [bytes @ .., _, _] = bytes;
@@ -130,7 +167,7 @@ impl TransmitRing {
         };
         match written {
             true => Ok(()),
-            false => Err(self.no_buffer(buffer)),
+            false => Err(self.no_buffer(buffer).into()),
         }
     }
 
