@@ -125,8 +125,7 @@ const PIPE: RigTraits = RigTraits {
     window: 64,
     fills: true,
     link: false,
-    // Switches and pipes do not go while somebody has them open.
-    kill: false,
+    kill: true,
     offloads: Features::empty(),
     steers: false,
     serial: false,
@@ -167,14 +166,10 @@ const PERSISTENT: RigTraits = RigTraits {
 
 const WIRE: RigTraits = RigTraits {
     max_frame: 1514,
-    kill: true,
     ..PERSISTENT
 };
 
-const JUMBO_WIRE: RigTraits = RigTraits {
-    max_frame: 9014,
-    ..WIRE
-};
+const JUMBO_WIRE: RigTraits = PERSISTENT;
 
 const HOST: RigTraits = WIRE;
 
@@ -264,14 +259,20 @@ impl Rig for ModelRig {
     fn open(&self) -> Result<Opened, Failure> {
         let model = Model::new(self.settings.clone())?;
         (self.prepare)(&model)?;
-        let backend = open(&model, self.ends.near)?;
-        let name = self.ends.near.split('?').next().unwrap_or_default();
+        let near = self.ends.near;
+        let backend = open(&model, near)?;
+        let (name, options) = near.split_once('?').unwrap_or((near, ""));
+        // A persistent port is an interface of its own.
+        let name = match options.contains("persist") {
+            true => INTERFACE,
+            false => name.trim_end_matches('^'),
+        };
         let peer = ModelPeer {
             far: match self.ends.far {
                 Far::Port(far) => Box::new(BackendPeer::new(open(&model, far)?)?),
                 Far::Host => Box::new(Host(model.clone())),
             },
-            removable: name.trim_end_matches('^').to_owned(),
+            removable: name.to_owned(),
             model,
         };
         Ok(Opened {

@@ -1,9 +1,13 @@
 mod buffers;
+mod calls;
 mod duplex;
+mod failures;
+mod fairness;
 mod garbage;
 mod hostile;
 mod moving;
 mod random;
+mod threads;
 mod ways;
 mod world;
 
