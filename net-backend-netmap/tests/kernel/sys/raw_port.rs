@@ -125,7 +125,8 @@ impl RawPort {
 
     /// Fills the next slot. The kernel does not know of it yet. There is room, as the test knows.
     pub(crate) fn put(&mut self, bytes: &[u8], flags: u16) {
-        assert_ne!(self.head, self.read(self.ring + TAIL), "the ring is full");
+        let tail: u32 = self.read(self.ring + TAIL);
+        assert_ne!(self.head, tail, "the ring is full");
         assert!(bytes.len() <= self.buffer_size());
         let slot = self.ring + FIRST_SLOT + self.head as usize * SLOT;
         let buffer = self.read::<u32>(slot) as usize * self.buffer_size();
