@@ -1,6 +1,9 @@
-//! The conformance suite on ports of a real netmap kernel, where there is one.
+//! The conformance suite on ports of a real netmap kernel, where there is one, and on those of a model.
 
 mod common;
+#[cfg(feature = "testing")]
+#[path = "conformance/model.rs"]
+mod model;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -30,7 +33,7 @@ fn main() -> ExitCode {
         far: format!("vale#:base}}1{options}"),
     };
     let wire = |queues, suffixes| Far::Wire { queues, suffixes };
-    testing::main(vec![
+    let mut rigs = vec![
         rig("netmap/vale", SWITCH, switch("")),
         rig("netmap/vale-rings", SWITCH, switch("?rings=4")),
         rig("netmap/pipe", PIPE, pipe("")),
@@ -58,7 +61,10 @@ fn main() -> ExitCode {
                 is_same: true,
             },
         ),
-    ])
+    ];
+    #[cfg(feature = "testing")]
+    rigs.extend(model::rigs());
+    testing::main(rigs)
 }
 
 const PIPE: RigTraits = RigTraits {
