@@ -39,5 +39,5 @@ pub use counts::{Call, Counts};
 pub use far::{Far, Received};
 pub use model::Model;
 pub use ring::Direction;
-pub use settings::{Polling, Settings};
+pub use settings::{Polling, Settings, Spread};
 pub use tamper::{Field, Moment, Tamper};

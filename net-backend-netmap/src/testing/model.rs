@@ -52,9 +52,14 @@ impl Model {
 
     /// Makes two interfaces, each with so many rings of so many slots, and a wire between them.
     pub fn wire(&self, names: [&str; 2], rings: u16, slots: u32) {
+        self.uneven_wire(names, [rings; 2], slots);
+    }
+
+    /// As [`wire`](Self::wire), with numbers of transmit and of receive rings.
+    pub fn uneven_wire(&self, names: [&str; 2], [transmit, receive]: [u16; 2], slots: u32) {
         let shape = Shape {
-            transmit_rings: rings,
-            receive_rings: rings,
+            transmit_rings: transmit,
+            receive_rings: receive,
             transmit_slots: slots,
             receive_slots: slots,
             host_transmit_rings: 1,

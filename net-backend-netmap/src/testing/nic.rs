@@ -8,6 +8,7 @@ use super::engine::Engine;
 use super::parking::Lock;
 use super::port::{Kind, Port};
 use super::ring::{BUF_CHANGED, MOREFRAG, Ring, Slot, State};
+use super::settings::Spread;
 use super::wrap;
 
 /// What is particular to an interface.
@@ -70,7 +71,7 @@ pub(super) fn transmit(ring: &Ring, state: &mut State, port: &Port) {
         if slot.flags & MOREFRAG != 0 {
             continue;
         }
-        if let Some(ring) = peer.as_ref().and_then(|peer| arrive(peer, &frame)) {
+        if let Some(ring) = peer.as_ref().and_then(|peer| arrive(peer, ring.id, &frame)) {
             if !woken.iter().any(|other| Arc::ptr_eq(other, &ring)) {
                 woken.push(ring);
             }
@@ -131,14 +132,18 @@ fn append(ring: &Ring, state: &mut State, index: u32, slot: Slot, frame: &mut Ve
     true
 }
 
-/// Takes a frame from the wire; the ring that it went to, which is not woken yet.
-pub(super) fn arrive(port: &Arc<Port>, frame: &[u8]) -> Option<Arc<Ring>> {
+/// Takes a frame from the wire, sent on the ring of the number `from`; the ring that it went to, which is not woken yet.
+pub(super) fn arrive(port: &Arc<Port>, from: u16, frame: &[u8]) -> Option<Arc<Ring>> {
     if port.is_busy.load(Ordering::Acquire) && wrap::enter(port, false, frame) {
         return None;
     }
     let rings = port.rings()?;
     let count = usize::from(port.shape().receive_rings).max(1);
-    let ring = rings.receive.get(hash(frame) % count)?.clone();
+    let number = match port.settings.spread {
+        Spread::ByFlow => hash(frame),
+        Spread::BySender => usize::from(from),
+    };
+    let ring = rings.receive.get(number % count)?.clone();
     let mut state = ring.state.lock();
     if !state.is_on {
         return None;

@@ -10,6 +10,16 @@ pub enum Polling {
     OnlyWakes,
 }
 
+/// Which receive ring of a NIC a frame goes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Spread {
+    /// One that follows from its first bytes, addresses and ports among them, as NICs choose it.
+    #[default]
+    ByFlow,
+    /// The one with the number of the ring that it was sent on, as virtual NICs choose it.
+    BySender,
+}
+
 /// How a model of a netmap kernel behaves. [`Settings::default`] is like Linux with nothing unusual.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -21,6 +31,8 @@ pub struct Settings {
     pub shared_buffers: usize,
     /// How many `NIOCRXSYNC` it takes more until a NIC's frames are seen.
     pub receive_delay: u32,
+    /// Which ring a NIC puts a frame into.
+    pub spread: Spread,
     /// How many `NIOCTXSYNC` it takes until a NIC gives slots back; 0 is the same one.
     pub completion_delay: u32,
 }
@@ -32,6 +44,7 @@ impl Default for Settings {
             buffer_size: 2048,
             shared_buffers: 16384,
             receive_delay: 0,
+            spread: Spread::default(),
             completion_delay: 1,
         }
     }

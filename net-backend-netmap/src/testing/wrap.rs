@@ -51,7 +51,7 @@ impl Wrap {
         bytes.drain(..source.header.min(bytes.len()));
         if self.is_host {
             nic.host.lock().push_back(bytes);
-        } else if let Some(ring) = nic.peer().and_then(|peer| nic::arrive(&peer, &bytes)) {
+        } else if let Some(ring) = nic.peer().and_then(|peer| nic::arrive(&peer, 0, &bytes)) {
             ring.notify();
         }
     }

@@ -6,7 +6,7 @@ use net_backend_core::testing::{BackendPeer, Failure, Opened, Path, Peer, Rig, R
 use net_backend_core::{Features, NetBackend, VirtioNetHeader};
 use net_backend_netmap::NetmapConfig;
 use net_backend_netmap::control::{AttachedRings, ControlDevice, InterfaceShape, RingShape};
-use net_backend_netmap::testing::{Model, Polling, Settings};
+use net_backend_netmap::testing::{Model, Polling, Settings, Spread};
 
 /// One of each kind of port, and the kinds of kernels that there are.
 pub(crate) fn rigs() -> Vec<Box<dyn Rig>> {
@@ -113,6 +113,15 @@ fn wires(wire: Ends) -> Vec<ModelRig> {
             },
         )
         .after(|model| wired(model, 1, 512)),
+        rig("wire-rings", WIRE, wire)
+            .with(by_sender())
+            .after(|model| wired(model, 4, 256)),
+        rig("wire-more-receive", WIRE, wire)
+            .with(by_sender())
+            .after(|model| uneven(model, 2, 5)),
+        rig("wire-more-transmit", WIRE, wire)
+            .with(by_sender())
+            .after(|model| uneven(model, 5, 2)),
         rig("wire-host", HOST, host("em0^")).after(one_ring),
     ]
 }
@@ -181,6 +190,18 @@ fn only_wakes() -> Settings {
         polling: Polling::OnlyWakes,
         ..Settings::default()
     }
+}
+
+fn by_sender() -> Settings {
+    Settings {
+        spread: Spread::BySender,
+        ..Settings::default()
+    }
+}
+
+fn uneven(model: &Model, transmit: u16, receive: u16) -> Result<(), Failure> {
+    model.uneven_wire(["em0", "em1"], [transmit, receive], 256);
+    Ok(())
 }
 
 fn wired(model: &Model, rings: u16, slots: u32) -> Result<(), Failure> {
