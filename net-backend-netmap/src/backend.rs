@@ -116,21 +116,23 @@ impl Netmap {
     /// The queue pairs of [`NetBackend::activate`] as what they are, with what only netmap can: frames
     /// [lent](ReceiveQueue::lend) in place, and [moved](TransmitQueue::forward) from port to port without a copy.
     ///
-    /// Frames carry the header that was asked for only where the port has that one. Offloads are as other ports left
-    /// them: a header may say what was not negotiated.
+    /// Offloads are as other ports left them: a header may say what was not negotiated. Where the port itself has no
+    /// header, as every port without offloads, `send` takes it off and `recv` puts one on that asks for nothing;
+    /// frames that are lent or moved do not have it.
     ///
     /// # Errors
     ///
-    /// As [`NetBackend::activate`]; [`Error::NoHeader`] for a header that the port does not have.
+    /// As [`NetBackend::activate`]; [`Error::Unsupported`] for a monitor of a port with another header.
     pub fn queues(&mut self, with: &Activation) -> Result<Vec<(ReceiveQueue, TransmitQueue)>> {
         self.check_activation(with)?;
-        if !self.capabilities.header_lengths.contains(&with.header) {
+        let native = self.native_header(with)?;
+        if native != HeaderLength::None && native != with.header {
             return Err(Error::Unsupported {
                 what: format!("a header of {} bytes on {}", with.header, self.port.label),
-                reason: "the port has none; activate without, or let NetBackend::activate adapt it",
+                reason: "the port that is watched has another; let NetBackend::activate adapt it",
             });
         }
-        self.make(with.header, with)
+        self.make(native, with)
     }
 
     fn check_activation(&self, with: &Activation) -> Result<()> {
@@ -156,12 +158,15 @@ impl Netmap {
         let rings = self.port.rings()?;
         let shape = Shape {
             header: native,
+            added: match native {
+                HeaderLength::None => with.header,
+                HeaderLength::Ten | HeaderLength::Twelve => HeaderLength::None,
+            },
             features: with.features,
             ..self.shape()
         };
-        let queues = queues::deal(rings, with.queue_pairs, &shape, &self.attachment)?;
+        let mut queues = queues::deal(rings, with.queue_pairs, &shape, &self.attachment)?;
         self.header = with.header;
-        let mut queues = queues;
         if is_stale {
             for (receive, _) in &mut queues {
                 receive.drain()?;
@@ -204,6 +209,7 @@ impl Netmap {
         );
         Shape {
             header: HeaderLength::None,
+            added: HeaderLength::None,
             features: Features::empty(),
             fragments,
             headroom: match (port.kind(), port.pipe()) {
@@ -256,7 +262,10 @@ impl NetBackend for Netmap {
                 rx: soften_receive(rx, native, Arc::clone(&self.accepted)),
                 tx: Box::new(tx),
             };
-            adapt_header(pair, native, with.header)
+            match native {
+                HeaderLength::None => pair,
+                native => adapt_header(pair, native, with.header),
+            }
         });
         Ok(pairs.collect())
     }

@@ -81,7 +81,10 @@ impl TransmitQueue {
 
     /// Moves the next frame, which is there.
     fn forward_next(&mut self, receive: &mut ReceiveQueue) -> Result<Sent> {
-        let refusal = self.refusal(receive)?;
+        let refusal = match self.header() {
+            HeaderLength::None => None,
+            _ => self.refusal(receive)?,
+        };
         let longest = self.longest();
         let Some((found, from)) = receive.next()? else {
             return Ok(Sent::Queued);
@@ -108,6 +111,8 @@ impl TransmitQueue {
     }
 
     /// Copies the next frame, whose first buffer is fuller than it may be here.
+    #[cold]
+    #[inline(never)]
     fn copy_next(&mut self, receive: &mut ReceiveQueue) -> Result<Sent> {
         let Some(frame) = receive.lend()? else {
             return Ok(Sent::Queued);
@@ -120,11 +125,9 @@ impl TransmitQueue {
     }
 
     /// Why the header of the next frame is refused.
+    #[inline(never)]
     fn refusal(&self, receive: &mut ReceiveQueue) -> Result<Option<DropReason>> {
         let mut prefix = [0; PREFIX];
-        if self.header() == HeaderLength::None {
-            return Ok(None);
-        }
         let Some(frame) = receive.lend()? else {
             return Ok(None);
         };

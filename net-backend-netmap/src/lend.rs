@@ -51,7 +51,7 @@ impl ReceiveQueue {
 }
 
 impl LentFrame<'_> {
-    /// Length of the frame in bytes, virtio-net header included.
+    /// Length of the frame in bytes, with the virtio-net header if the port has one.
     #[inline]
     pub fn length(&self) -> usize {
         self.found.length
@@ -84,7 +84,7 @@ impl LentFrame<'_> {
     pub fn copy_to(&self, into: &mut [u8]) -> usize {
         let ring = self.queue.current();
         let into = &mut [RxSlice::new(into)];
-        ring.and_then(|ring| ring.copy(self.found, into).ok())
+        ring.and_then(|ring| ring.copy(self.found, into, 0).ok())
             .unwrap_or(0)
     }
 

@@ -23,7 +23,10 @@ pub(crate) const HEADROOM: usize = 128;
 /// How frames lie in rings.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Shape {
+    /// The header that frames have in the rings.
     pub(crate) header: HeaderLength,
+    /// The header that they have only here; there is one of the two at most.
+    pub(crate) added: HeaderLength,
     pub(crate) features: Features,
     /// Slots of a frame, at most.
     pub(crate) fragments: u32,
@@ -115,7 +118,7 @@ impl Hand {
         let control = control.ok_or_else(|| attachment.gone(io::ErrorKind::NotFound.into()))?;
         let waiting = Waiting::new(controls)
             .map_err(|cause| attachment.system("waiting for several rings", cause))?;
-        let receive = ReceiveQueue::new(receive, waiting, shape.header, Arc::clone(attachment));
+        let receive = ReceiveQueue::new(receive, waiting, shape, Arc::clone(attachment));
         let transmit = TransmitQueue::new(transmit, control, shape, Arc::clone(attachment));
         Ok((receive, transmit))
     }

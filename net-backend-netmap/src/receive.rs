@@ -2,10 +2,11 @@ use std::sync::Arc;
 
 use net_backend_core::layers::PeekHeader;
 use net_backend_core::{
-    Counters, FrameLength, HeaderLength, Received, Result, RxQueue, RxSlice, Source,
+    Counters, FrameLength, HeaderLength, Received, Result, RxQueue, RxSlice, Source, scatter,
 };
 
 use crate::attachment::Attachment;
+use crate::queues;
 use crate::receive_ring::{Found, ReceiveRing};
 use crate::waiting::Waiting;
 
@@ -23,8 +24,10 @@ pub struct ReceiveQueue {
     /// The last look at all rings found nothing.
     is_quiet: bool,
     waiting: Waiting,
-    /// Bytes of the virtio-net header in front of each frame.
+    /// Bytes of the virtio-net header in front of each frame in the rings.
     header: usize,
+    /// The header that frames get here, since they have none in the rings.
+    added: HeaderLength,
     attachment: Arc<Attachment>,
     counters: Counters,
 }
@@ -32,11 +35,14 @@ pub struct ReceiveQueue {
 /// Frames that one ring gives before it is the next one's turn.
 const TURN: u32 = 16;
 
+/// Looks at all rings before it is said that there is nothing.
+const LOOKS: u32 = 64;
+
 impl ReceiveQueue {
     pub(crate) fn new(
         rings: Vec<ReceiveRing>,
         waiting: Waiting,
-        header: HeaderLength,
+        shape: &queues::Shape,
         attachment: Arc<Attachment>,
     ) -> Self {
         Self {
@@ -46,7 +52,8 @@ impl ReceiveQueue {
             // Nobody has waited yet.
             is_quiet: true,
             waiting,
-            header: header.bytes(),
+            header: shape.header.bytes(),
+            added: shape.added,
             attachment,
             counters: Counters::new(),
         }
@@ -126,39 +133,48 @@ impl ReceiveQueue {
         })
     }
 
-    /// Receives such a frame; `None`, and nothing has happened, when it is not that simple.
+    /// Receives such a frame; `None`, and nothing has happened, when it is not that simple. Only one whose header asks
+    /// for nothing if `only_plain`.
     #[inline]
-    fn take(&mut self, into: &mut [RxSlice<'_>]) -> Option<Received> {
+    fn take(&mut self, into: &mut [RxSlice<'_>], only_plain: bool) -> Option<Received> {
         let ring = self.rings.get_mut(self.turn)?;
         let slot = ring.ready(self.header + FrameLength::MIN.bytes())?;
-        let length = usize::from(slot.length);
+        if only_plain && !ring.is_plain(slot) {
+            return None;
+        }
+        let length = self.added.bytes() + usize::from(slot.length);
         self.is_quiet = false;
-        let copied = ring.take(slot, self.header, into);
+        let stored = match self.added {
+            HeaderLength::None => ring.take(slot, self.header, into, 0),
+            added => put_header(added, into) + ring.take(slot, self.header, into, added.bytes()),
+        };
         if self.rings.len() > 1 {
             self.count_turn();
         }
         Some(self.counters.count_received(Received {
             length,
-            truncated: copied < length,
+            truncated: stored < length,
         }))
     }
 
     /// Receives the next frame, wherever it is.
     #[inline(never)]
     fn receive(&mut self, into: &mut [RxSlice<'_>]) -> Result<Option<Received>> {
-        let header = self.header;
+        let (header, added) = (self.header, self.added);
         let Some((found, ring)) = self.next()? else {
             return Ok(None);
         };
         ring.mark_buffers(header);
-        let copied = match ring.copy(found, into) {
+        let copied = match ring.copy(found, into, added.bytes()) {
             Ok(copied) => copied,
             Err(corrupt) => return Err(self.attachment.corrupt(corrupt)),
         };
+        let stored = copied + put_header(added, into);
         self.release(found);
+        let length = added.bytes() + found.length;
         Ok(Some(self.counters.count_received(Received {
-            length: found.length,
-            truncated: copied < found.length,
+            length,
+            truncated: stored < length,
         })))
     }
 
@@ -205,16 +221,18 @@ impl ReceiveQueue {
     fn look_again(&mut self) -> Result<Option<Found>> {
         self.attachment.check()?;
         let mut is_due = self.is_quiet;
-        loop {
+        // As often as something new is there; a bound, since others may write into the rings all the time.
+        for _ in 0..LOOKS {
             if is_due {
                 synchronise(&mut self.rings, &self.attachment)?;
             }
             if let Some(found) = self.scan()? {
                 return Ok(Some(found));
             }
+            self.rings.iter_mut().for_each(ReceiveRing::rest);
+            // A set that is not settled would neither wake nor let sleep who waits for it.
             let is_settled = self.waiting.settle();
-            let is_settled = is_settled.map_err(|cause| self.attachment.gone(cause))?;
-            if is_settled || is_due {
+            if is_settled.map_err(|cause| self.attachment.gone(cause))? {
                 break;
             }
             // Finding out that something is there has synchronised it, as a rule.
@@ -223,7 +241,6 @@ impl ReceiveQueue {
             }
             is_due = true;
         }
-        self.rings.iter_mut().for_each(ReceiveRing::rest);
         Ok(None)
     }
 
@@ -239,12 +256,13 @@ impl ReceiveQueue {
 impl RxQueue for ReceiveQueue {
     #[inline]
     fn peek(&mut self) -> Result<Option<usize>> {
-        Ok(self.next()?.map(|(found, _)| found.length))
+        let added = self.added.bytes();
+        Ok(self.next()?.map(|(found, _)| added + found.length))
     }
 
     #[inline]
     fn recv(&mut self, into: &mut [RxSlice<'_>]) -> Result<Option<Received>> {
-        match self.take(into) {
+        match self.take(into, false) {
             Some(received) => Ok(Some(received)),
             None => self.receive(into),
         }
@@ -259,7 +277,13 @@ impl RxQueue for ReceiveQueue {
     }
 }
 
+/// For headers that frames have in the rings; there is nothing to look at in those that they get here.
 impl PeekHeader for ReceiveQueue {
+    #[inline]
+    fn recv_plain(&mut self, into: &mut [RxSlice<'_>]) -> Option<Received> {
+        self.take(into, true)
+    }
+
     #[inline]
     fn peek_header(&mut self, into: &mut [u8]) -> Result<Option<usize>> {
         let header = self.header;
@@ -273,10 +297,26 @@ impl PeekHeader for ReceiveQueue {
                 return Ok(Some(found.length));
             }
         }
-        match ring.copy(found, &mut [RxSlice::new(into)]) {
+        match ring.copy(found, &mut [RxSlice::new(into)], 0) {
             Ok(_) => Ok(Some(found.length)),
             Err(corrupt) => Err(self.attachment.corrupt(corrupt)),
         }
+    }
+}
+
+/// Puts a header that asks for nothing in front of a frame; tells how many of its bytes found room.
+#[inline]
+fn put_header(length: HeaderLength, into: &mut [RxSlice<'_>]) -> usize {
+    const PLAIN: [u8; 12] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0];
+    let first = into.first_mut();
+    let is_put = match length {
+        HeaderLength::None => return 0,
+        HeaderLength::Ten => first.is_some_and(|first| first.put_chunk(0, [0; 10])),
+        HeaderLength::Twelve => first.is_some_and(|first| first.put_chunk(0, PLAIN)),
+    };
+    match is_put {
+        true => length.bytes(),
+        false => scatter(PLAIN.get(..length.bytes()).unwrap_or_default(), into, 0),
     }
 }
 

@@ -98,23 +98,41 @@ impl ReceiveRing {
         (is_whole && fits && self.memory.has_buffer(slot.buffer)).then_some(slot)
     }
 
-    /// Copies such a frame, and gives its slot back; tells how many bytes found room.
+    /// Copies such a frame behind the first `to` bytes of `into`, and gives its slot back; tells how many bytes found
+    /// room.
     #[inline]
-    pub(crate) fn take(&mut self, slot: Slot, header: usize, into: &mut [RxSlice<'_>]) -> usize {
+    pub(crate) fn take(
+        &mut self,
+        slot: Slot,
+        header: usize,
+        into: &mut [RxSlice<'_>],
+        to: usize,
+    ) -> usize {
         if header == HeaderLength::Twelve.bytes() {
             self.mark(slot.buffer);
         }
         // Nobody is told before it is copied. What is done here has no need to be kept during the copy.
         self.step(1);
-        let copied = self.memory.drain(slot.buffer, slot.length.into(), into, 0);
+        let copied = self.memory.drain(slot.buffer, slot.length.into(), into, to);
         self.publish_last();
         // The buffer is there, as `ready` found out.
         copied.unwrap_or(0)
     }
 
-    /// Copies a frame that was found; tells how many bytes found room.
+    /// Whether the header of such a frame has neither flags nor segmentation.
     #[inline]
-    pub(crate) fn copy(&self, found: Found, into: &mut [RxSlice<'_>]) -> Result<usize, Corrupt> {
+    pub(crate) fn is_plain(&self, slot: Slot) -> bool {
+        self.memory.chunk(slot.buffer, 0) == Some([0; 2])
+    }
+
+    /// Copies a frame that was found behind the first `to` bytes of `into`; tells how many bytes found room.
+    #[inline]
+    pub(crate) fn copy(
+        &self,
+        found: Found,
+        into: &mut [RxSlice<'_>],
+        to: usize,
+    ) -> Result<usize, Corrupt> {
         let mut copied = 0;
         let mut begun = 0;
         for count in 0..found.slots {
@@ -123,7 +141,7 @@ impl ReceiveRing {
             let length = usize::from(slot.length).min(found.length - begun);
             copied += self
                 .memory
-                .drain(slot.buffer, length, into, begun)
+                .drain(slot.buffer, length, into, to + begun)
                 .ok_or_else(|| self.no_buffer(slot.buffer))?;
             begun += length;
         }

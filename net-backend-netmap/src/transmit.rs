@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use net_backend_core::{
     Counters, DropReason, Features, FrameLength, HeaderLength, Interest, Result, Sent, Source,
-    TxQueue, TxSlice, total_length,
+    TxQueue, TxSlice, VirtioNetHeader, total_length,
 };
 
 use crate::attachment::Attachment;
@@ -21,9 +21,12 @@ pub struct TransmitQueue {
     ring: Option<TransmitRing>,
     /// What the port is bound to, if only for its descriptor.
     control: Arc<dyn Control>,
+    /// The header that frames have in the ring.
     header: HeaderLength,
+    /// The header that frames have only here, and leave behind.
+    added: HeaderLength,
     features: Features,
-    /// Bytes of the longest frame, header included.
+    /// Bytes of the longest frame in the ring.
     longest: usize,
     attachment: Arc<Attachment>,
     counters: Counters,
@@ -40,6 +43,7 @@ impl TransmitQueue {
             ring,
             control,
             header: shape.header,
+            added: shape.added,
             features: shape.features,
             longest: shape.longest.buffer_length(shape.header),
             attachment,
@@ -72,25 +76,27 @@ impl TransmitQueue {
         Some((ring, &self.attachment, &self.counters))
     }
 
-    /// Whether a frame of this length can be sent.
+    /// Bytes that a frame of `total` bytes has in the ring, if it can be sent.
     #[inline]
-    fn check_length(&self, length: usize) -> Result<(), DropReason> {
-        match length {
-            _ if length < self.header.bytes() + FrameLength::MIN.bytes() => {
-                Err(DropReason::Malformed)
-            }
-            _ if length > self.longest => Err(DropReason::TooLong),
-            _ => Ok(()),
+    fn check_length(&self, total: usize) -> Result<usize, DropReason> {
+        match total.checked_sub(self.added.bytes()) {
+            Some(length) if length > self.longest => Err(DropReason::TooLong),
+            Some(length) if length >= self.header.bytes() + FrameLength::MIN.bytes() => Ok(length),
+            _ => Err(DropReason::Malformed),
         }
     }
 
     /// Sends a frame in one slot that is free, and that asks for nothing; `None`, and nothing has happened, when it is
     /// not that simple.
     #[inline]
-    fn send_simple(&mut self, frame: &[TxSlice<'_>], length: usize) -> Option<Sent> {
-        self.check_length(length).ok()?;
+    fn send_simple(&mut self, frame: &[TxSlice<'_>], total: usize) -> Option<Sent> {
+        let length = self.check_length(total).ok()?;
+        let request = || frame.first().and_then(TxSlice::first_chunk);
+        if self.added != HeaderLength::None && request() != Some([0; 2]) {
+            return None;
+        }
         let ring = self.ring.as_mut()?;
-        let buffer = ring.fill_one(frame, length)?;
+        let buffer = ring.fill_one(frame, self.added.bytes(), length)?;
         if self.header != HeaderLength::None && !ring.asks_for_nothing(buffer) {
             return None;
         }
@@ -99,10 +105,13 @@ impl TransmitQueue {
     }
 
     #[inline(never)]
-    fn transmit(&mut self, frame: &[TxSlice<'_>], length: usize) -> Result<Sent> {
-        if let Err(reason) = self.check_length(length) {
-            return Ok(Sent::Dropped(reason));
-        }
+    fn transmit(&mut self, frame: &[TxSlice<'_>], total: usize) -> Result<Sent> {
+        let checked = self.check_length(total);
+        let checked = checked.and_then(|length| self.check_added(frame).map(|()| length));
+        let length = match checked {
+            Ok(length) => length,
+            Err(reason) => return Ok(Sent::Dropped(reason)),
+        };
         let Some(ring) = &mut self.ring else {
             return Ok(Sent::Dropped(DropReason::Policy));
         };
@@ -112,7 +121,7 @@ impl TransmitQueue {
         if !ring.has_room(shape.slots) && !make_room(ring, shape.slots, &self.attachment)? {
             return Ok(Sent::Busy { retry_after: None });
         }
-        let filled = ring.fill(frame, shape);
+        let filled = ring.fill(frame, self.added.bytes(), shape);
         filled.map_err(|corrupt| self.attachment.corrupt(corrupt))?;
         if self.header != HeaderLength::None {
             match ring.check(length, self.header, self.features) {
@@ -123,6 +132,18 @@ impl TransmitQueue {
         }
         ring.take(shape.slots);
         Ok(Sent::Queued)
+    }
+
+    /// Whether the header that the frame leaves behind asks for nothing.
+    fn check_added(&self, frame: &[TxSlice<'_>]) -> Result<(), DropReason> {
+        if self.added == HeaderLength::None {
+            return Ok(());
+        }
+        let header = VirtioNetHeader::sent(frame, self.added).ok_or(DropReason::Malformed)?;
+        match header.transmit_features().is_empty() {
+            true => Ok(()),
+            false => Err(DropReason::NotNegotiated),
+        }
     }
 }
 

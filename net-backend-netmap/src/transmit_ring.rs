@@ -97,29 +97,39 @@ impl TransmitRing {
         self.window.ours() >= slots
     }
 
-    /// Copies a frame of `length` bytes into the first slot; tells its buffer. Nobody sees that before the slot is
+    /// Copies `length` bytes of a frame, from its byte `skip` on, into the first slot; tells its buffer. Nobody sees that before the slot is
     /// [taken](Self::take). `None` when it does not fit, or no slot is known to be free.
     #[inline]
-    pub(crate) fn fill_one(&mut self, frame: &[TxSlice<'_>], length: usize) -> Option<u32> {
+    pub(crate) fn fill_one(
+        &mut self,
+        frame: &[TxSlice<'_>],
+        skip: usize,
+        length: usize,
+    ) -> Option<u32> {
         if length > self.first || !self.has_room(1) {
             return None;
         }
         let index = self.window.head();
         let slot = self.memory.slot(index);
-        if !self.memory.fill(slot.buffer, frame, 0, length) {
+        if !self.memory.fill(slot.buffer, frame, skip, length) {
             return None;
         }
         self.memory.set_slot(index, slot.filled(length, true));
         Some(slot.buffer)
     }
 
-    /// Copies a frame into the first slots, which are free. Nobody sees that before they are [taken](Self::take).
-    pub(crate) fn fill(&mut self, frame: &[TxSlice<'_>], shape: Shape) -> Result<(), Corrupt> {
+    /// Copies a frame, from its byte `skip` on, into the first slots, which are free. Nobody sees that before they are [taken](Self::take).
+    pub(crate) fn fill(
+        &mut self,
+        frame: &[TxSlice<'_>],
+        skip: usize,
+        shape: Shape,
+    ) -> Result<(), Corrupt> {
         put_frame(
             &self.memory,
             &self.window,
             shape,
-            |buffer, from, count| match self.memory.fill(buffer, frame, from, count) {
+            |buffer, from, count| match self.memory.fill(buffer, frame, skip + from, count) {
                 true => Ok(()),
                 false => Err(self.no_buffer(buffer)),
             },
