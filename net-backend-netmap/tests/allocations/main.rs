@@ -3,7 +3,9 @@
 
 mod sys;
 
-use net_backend_core::{Activation, HeaderLength, RxQueue, RxSlice, Sent, TxQueue, TxSlice};
+use net_backend_core::{
+    Activation, Features, HeaderLength, Result, RxQueue, RxSlice, Sent, TxQueue, TxSlice,
+};
 use net_backend_netmap::testing::{Model, Settings};
 use net_backend_netmap::{Netmap, NetmapConfig, ReceiveQueue, Stopped, TransmitQueue};
 
@@ -12,18 +14,17 @@ use sys::allocations;
 const ROUNDS: usize = 2000;
 
 /// An interface that always has frames, and takes all of them; the model allocates nothing for it.
-fn generator(name: &str, model: &Model) -> Netmap {
+fn generator(name: &str, model: &Model) -> Result<Netmap> {
     model.generator(name, 2, 64, Some(1000));
     open(&format!("netmap:{name}?fragments=8"), model)
 }
 
-fn open(uri: &str, model: &Model) -> Netmap {
-    let config = NetmapConfig::from_uri(&uri.parse().unwrap()).unwrap();
-    model.open(&config).unwrap()
+fn open(uri: &str, model: &Model) -> Result<Netmap> {
+    model.open(&NetmapConfig::from_uri(&uri.parse()?)?)
 }
 
-fn queues(backend: &mut Netmap) -> (ReceiveQueue, TransmitQueue) {
-    backend.queues(&Activation::plain()).unwrap().remove(0)
+fn queues(backend: &mut Netmap) -> Result<(ReceiveQueue, TransmitQueue)> {
+    Ok(backend.queues(&Activation::plain())?.remove(0))
 }
 
 /// How often `work` asks for memory.
@@ -36,8 +37,8 @@ fn counted(work: impl FnOnce()) -> u64 {
 #[test]
 fn receiving_allocates_nothing() {
     let model = Model::new(Settings::default()).unwrap();
-    let mut backend = generator("gen0", &model);
-    let (mut rx, _tx) = queues(&mut backend);
+    let mut backend = generator("gen0", &model).unwrap();
+    let (mut rx, _tx) = queues(&mut backend).unwrap();
     let (mut long, mut short) = ([0; 2000], [0; 100]);
     let mut frames = 0;
     let count = counted(|| {
@@ -59,8 +60,8 @@ fn receiving_allocates_nothing() {
 #[test]
 fn sending_allocates_nothing() {
     let model = Model::new(Settings::default()).unwrap();
-    let mut backend = generator("gen0", &model);
-    let (_rx, mut tx) = queues(&mut backend);
+    let mut backend = generator("gen0", &model).unwrap();
+    let (_rx, mut tx) = queues(&mut backend).unwrap();
     let (short, long) = ([0xff; 60], [0xff; 5000]);
     let mut frames = 0;
     let count = counted(|| {
@@ -82,9 +83,12 @@ fn moving_frames_allocates_nothing() {
     let model = Model::new(Settings::default()).unwrap();
     model.wire(["em0", "em1"], 1, 64);
     let far = model.port("em0").unwrap();
-    let (mut west, mut east) = (open("netmap:em1", &model), generator("gen0", &model));
-    let (mut rx, _) = queues(&mut west);
-    let (_, mut tx) = queues(&mut east);
+    let (mut west, mut east) = (
+        open("netmap:em1", &model).unwrap(),
+        generator("gen0", &model).unwrap(),
+    );
+    let (mut rx, _) = queues(&mut west).unwrap();
+    let (_, mut tx) = queues(&mut east).unwrap();
     let (mut frames, mut count) = (0, 0);
     for _ in 0..ROUNDS / 20 {
         for _ in 0..20 {
@@ -104,8 +108,8 @@ fn moving_frames_allocates_nothing() {
 fn looking_in_vain_allocates_nothing() {
     let model = Model::new(Settings::default()).unwrap();
     model.generator("gen0", 4, 64, None);
-    let mut backend = open("netmap:gen0", &model);
-    let (mut rx, mut tx) = queues(&mut backend);
+    let mut backend = open("netmap:gen0", &model).unwrap();
+    let (mut rx, mut tx) = queues(&mut backend).unwrap();
     let count = counted(|| {
         for _ in 0..ROUNDS {
             assert_eq!(rx.peek().unwrap(), None);
@@ -118,10 +122,11 @@ fn looking_in_vain_allocates_nothing() {
 #[test]
 fn a_header_allocates_nothing() {
     let model = Model::new(Settings::default()).unwrap();
-    let mut backend = open("netmap:vale0:near", &model);
+    let mut backend = open("netmap:vale0:near", &model).unwrap();
     let far = model.port("vale0:far").unwrap();
     let with = Activation {
         header: HeaderLength::Twelve,
+        features: Features::CSUM,
         ..Activation::plain()
     };
     let (mut rx, mut tx) = backend.queues(&with).unwrap().remove(0);

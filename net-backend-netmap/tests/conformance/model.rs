@@ -10,30 +10,29 @@ use net_backend_netmap::testing::{Model, Polling, Settings, Spread};
 
 /// One of each kind of port, and the kinds of kernels that there are.
 pub(crate) fn rigs() -> Vec<Box<dyn Rig>> {
-    let port = |near, far| Ends {
-        near,
-        far: Far::Port(far),
-    };
-    let vale = port("vale0:near", "vale0:far");
-    let pipe = port("vale0:x{1", "vale0:x}1");
-    let wire = port("em0", "em1");
-    let mut rigs = vec![
+    let rigs = switches().into_iter().chain(pipes()).chain(wires());
+    rigs.map(|rig| -> Box<dyn Rig> { Box::new(rig) }).collect()
+}
+
+fn switches() -> Vec<ModelRig> {
+    let vale = between("vale0:near", "vale0:far");
+    vec![
         rig("vale", SWITCH, vale),
         rig("vale-hint", SWITCH, vale).with(only_wakes()),
         rig(
             "vale-rings",
             SWITCH,
-            port("vale0:near?rings=4", "vale0:far?rings=4"),
+            between("vale0:near?rings=4", "vale0:far?rings=4"),
         ),
         rig(
             "vale-small",
             SMALL_SWITCH,
-            port("vale0:near?slots=16", "vale0:far?slots=16"),
+            between("vale0:near?slots=16", "vale0:far?slots=16"),
         ),
         rig(
             "vale-odd",
             SWITCH,
-            port("vale0:near?slots=251", "vale0:far?slots=509"),
+            between("vale0:near?slots=251", "vale0:far?slots=509"),
         ),
         rig("vale-short-buffers", SWITCH, vale).with(Settings {
             buffer_size: 256,
@@ -42,45 +41,48 @@ pub(crate) fn rigs() -> Vec<Box<dyn Rig>> {
         rig(
             "vale-persistent",
             PERSISTENT,
-            port("vale0:vm1?persist=on", "vale0:vm2?persist=on"),
+            between("vale0:vm1?persist=on", "vale0:vm2?persist=on"),
         ),
         rig(
             "vale-more-receive",
             PERSISTENT,
-            port("vale0:vm1?persist=on", "vale0:far"),
+            between("vale0:vm1?persist=on", "vale0:far"),
         )
         .after(|model| interface(model, 1, 4)),
         rig(
             "vale-more-transmit",
             PERSISTENT,
-            port("vale0:vm1?persist=on", "vale0:far"),
+            between("vale0:vm1?persist=on", "vale0:far"),
         )
         .after(|model| interface(model, 4, 1)),
+    ]
+}
+
+fn pipes() -> Vec<ModelRig> {
+    let pipe = between("vale0:x{1", "vale0:x}1");
+    vec![
         rig("pipe", PIPE, pipe),
         rig("pipe-hint", PIPE, pipe).with(only_wakes()),
         rig(
             "pipe-rings",
             PIPE,
-            port("vale0:x{1?rings=4", "vale0:x}1?rings=4"),
+            between("vale0:x{1?rings=4", "vale0:x}1?rings=4"),
         ),
         rig(
             "pipe-small",
             SMALL_PIPE,
-            port("vale0:x{1?slots=16", "vale0:x}1?slots=16"),
+            between("vale0:x{1?slots=16", "vale0:x}1?slots=16"),
         ),
         rig(
             "pipe-odd",
             PIPE,
-            port("vale0:x{1?slots=257", "vale0:x}1?slots=257"),
+            between("vale0:x{1?slots=257", "vale0:x}1?slots=257"),
         ),
-    ];
-    rigs.extend(wires(wire));
-    rigs.into_iter()
-        .map(|rig| -> Box<dyn Rig> { Box::new(rig) })
-        .collect()
+    ]
 }
 
-fn wires(wire: Ends) -> Vec<ModelRig> {
+fn wires() -> Vec<ModelRig> {
+    let wire = between("em0", "em1");
     let one_ring = |model: &Model| wired(model, 1, 256);
     let slow = |receive_delay, completion_delay, polling| Settings {
         receive_delay,
@@ -228,6 +230,14 @@ fn interface(model: &Model, transmit: u16, receive: u16) -> Result<(), Failure> 
 struct Ends {
     near: &'static str,
     far: Far,
+}
+
+/// Two ports.
+fn between(near: &'static str, far: &'static str) -> Ends {
+    Ends {
+        near,
+        far: Far::Port(far),
+    }
 }
 
 #[derive(Clone, Copy, Debug)]

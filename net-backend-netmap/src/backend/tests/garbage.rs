@@ -5,7 +5,7 @@ use net_backend_core::{
 };
 
 use super::random::Random;
-use super::{frame, open};
+use super::{frame, open, with_header};
 use crate::testing::{Far, Model, Settings};
 use crate::{ReceiveQueue, TransmitQueue};
 
@@ -20,10 +20,7 @@ fn garbage_is_survived() {
         let options = random.pick(&["slots=16", "slots=64&rings=2", "extra-bufs=4"]);
         let mut near = open(&model, &format!("netmap:{NEAR}?{options}"));
         for _ in 0..3 {
-            let with = Activation {
-                header: random.pick(&HeaderLength::ALL),
-                ..Activation::plain()
-            };
+            let with = with_header(random.pick(&HeaderLength::ALL));
             match near.queues(&with) {
                 Ok(mut pairs) => {
                     let (rx, tx) = &mut pairs[0];

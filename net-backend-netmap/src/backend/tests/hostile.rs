@@ -3,7 +3,7 @@
 use net_backend_core::{Activation, Error, HeaderLength, RxQueue, RxSlice, Sent, TxQueue, TxSlice};
 
 use super::buffers::receive_words;
-use super::{frame, model, open, queues, receive, send};
+use super::{frame, model, open, queues, receive, send, with_header};
 use crate::testing::{Direction, Far, Field, Model, Moment, Tamper};
 use crate::{Netmap, ReceiveQueue, TransmitQueue};
 
@@ -113,24 +113,21 @@ fn a_tail_that_is_no_slot_ends_the_port() {
 #[test]
 fn a_tail_that_moves_back_ends_the_port() {
     let mut scene = scene();
-    for number in 0..8 {
+    for number in 0..40 {
         assert!(scene.far.send(&frame(number, 60)).unwrap());
     }
     assert_eq!(scene.recv().unwrap(), Some(60));
+    // 40 before, and looked at again when a quarter was given back.
     scene.model.on_call(|_, tamper| {
-        tamper.set(Direction::Receive, 0, Field::Tail, 3);
+        tamper.set(Direction::Receive, 0, Field::Tail, 20);
     });
-    scene.set(Direction::Receive, Field::Tail, 3);
-    // What is known to have arrived is received all the same.
-    for _ in 1..8 {
+    for _ in 1..SLOTS / 4 {
         assert_eq!(scene.recv().unwrap(), Some(60));
     }
-    // Behind our own place it means a ring full of what is not frames; those were there before.
-    let mut steps = 0;
-    while scene.recv().unwrap_or(None).is_some() {
-        steps += 1;
-        assert!(steps < 2 * SLOTS, "frames without end");
-    }
+    let error = scene.recv().unwrap_err();
+    let again = scene.recv();
+    assert!(matches!(again, Err(Error::Gone { .. })), "{again:?}");
+    scene.assert_gone(error, "tail became 20");
 }
 
 #[test]
@@ -196,15 +193,34 @@ fn lengths_beyond_the_buffer_are_no_frames() {
 }
 
 #[test]
+fn a_long_frame_with_a_length_beyond_its_buffers_is_dropped_whole() {
+    for slot in 0..3 {
+        let mut scene = scene();
+        for number in 0..2 {
+            assert!(scene.far.send(&frame(number, 5000)).unwrap());
+        }
+        let flags = if slot < 2 { MOREFRAG } else { 0 };
+        scene.set_slot(Direction::Receive, slot, None, 2049, flags);
+        assert_eq!(receive(&mut scene.rx), Some(frame(1, 5000)), "slot {slot}");
+        assert_eq!(scene.rx.counters().snapshot().drops.iter().sum::<u64>(), 1);
+    }
+}
+
+#[test]
 fn a_frame_that_grows_while_it_is_lent_stays_in_its_buffer() {
     let mut scene = scene();
     assert!(scene.far.send(&frame(1, 100)).unwrap());
     let tamper = scene.model.tamper(NEAR).unwrap();
     let lent = scene.rx.lend().unwrap().unwrap();
     let (buffer, ..) = tamper.slot(Direction::Receive, 0, 0).unwrap();
-    for (buffer, length, flags) in [(buffer, 2049, 0), (0, 100, 0), (buffer, u16::MAX, MOREFRAG)] {
+    for (buffer, length, flags) in [
+        (buffer, 2000, 0),
+        (buffer, 2049, 0),
+        (0, 100, 0),
+        (buffer, u16::MAX, MOREFRAG),
+    ] {
         assert!(tamper.set_slot(Direction::Receive, 0, 0, (buffer, length, flags)));
-        let bytes = lent.with_pieces(|pieces| net_backend_core::total_length(pieces));
+        let bytes = lent.with_pieces(net_backend_core::total_length);
         assert!(bytes <= 2048, "{bytes}");
         let mut copy = vec![0; 4000];
         assert!(lent.copy_to(&mut copy) <= 100);
@@ -285,10 +301,7 @@ fn empty_slots_and_frames_shorter_than_their_header_are_skipped() {
     let model = model();
     let far = model.port("vale0:far").unwrap();
     let mut near = open(&model, &format!("netmap:{NEAR}"));
-    let with = Activation {
-        header: HeaderLength::Twelve,
-        ..Activation::plain()
-    };
+    let with = with_header(HeaderLength::Twelve);
     let (mut rx, _tx) = near.queues(&with).unwrap().remove(0);
     let tamper = model.tamper(NEAR).unwrap();
     let lengths = [0, 1, 12, 25, 0, 26, 0];

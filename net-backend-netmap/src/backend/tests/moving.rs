@@ -30,6 +30,24 @@ fn whatever_is_moved_arrives_once_and_in_order() {
     }
 }
 
+/// A buffer that was moved in stays news for the NIC until it has been told, whoever uses the slot next.
+#[test]
+fn a_moved_buffer_is_news_also_for_the_next_user_of_its_slot() {
+    let model = Model::new(Settings::default()).unwrap();
+    let ends = [0, 1].map(|at| {
+        model.wire([NEAR[at], FAR[at]], 1, 16);
+        End::new(&model, NEAR[at], FAR[at])
+    });
+    let [mut west, mut east] = ends;
+    assert!(west.far.send(&frame(1, 100)).unwrap());
+    assert_eq!(east.tx.forward(&mut west.rx, 1).unwrap().frames, 1);
+    drop((east.rx, east.tx));
+    let (_rx, mut tx) = queues(&mut east.near);
+    assert_eq!(send(&mut tx, &frame(2, 100)), Sent::Queued);
+    tx.flush().unwrap();
+    assert_eq!(east.far.receive().unwrap(), Some(frame(2, 100)));
+}
+
 /// Two ports beside each other, each with a far end: what one receives goes out at the other.
 struct Road {
     model: Model,

@@ -7,7 +7,7 @@ use net_backend_core::{
 use super::buffers::{self, List};
 use super::random::Random;
 use super::ways::{self, Way, in_pieces, into_pieces};
-use super::{config, receive};
+use super::{config, receive, with_header};
 use crate::testing::{Direction, Far, Model, Polling, Settings};
 use crate::{Netmap, ReceiveQueue, TakenFrame, TransmitQueue};
 
@@ -132,8 +132,7 @@ impl World {
         let pairs = self.near.capabilities().max_queue_pairs;
         let with = Activation {
             queue_pairs: 1 + random.below(pairs.into()) as u16,
-            header,
-            ..Activation::plain()
+            ..with_header(header)
         };
         self.queues = self.near.queues(&with).unwrap();
         self.unflushed = vec![Vec::new(); self.queues.len()];
@@ -266,10 +265,8 @@ impl World {
         assert!(announced.is_none_or(|length| length == received.length));
         assert_eq!(received.truncated, received.length > room);
         let untouched = &inside[received.length.min(room)..];
-        assert!(
-            untouched.iter().all(|byte| *byte == 0xaa),
-            "more bytes than the frame has"
-        );
+        let filler = vec![0xaa; untouched.len()];
+        assert!(untouched == filler, "more bytes than the frame has");
         let inside = &inside[..received.length.min(room)];
         let payload = check_header(self.header, inside);
         let length = received.length - self.header.bytes();
