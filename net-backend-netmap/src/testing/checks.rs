@@ -39,6 +39,15 @@ impl Ring {
         is_right
     }
 
+    /// Takes `cur` of a transmit ring, up to which there is not enough room, if it is right: `netmap_poll` compares it
+    /// with `tail` as it stands in the ring.
+    pub(super) fn adopt_wish(&self, state: &mut State) {
+        let cur = self.word(CUR);
+        if cur < self.slots && between(state.rhead, cur, cur, state.rtail) {
+            state.rcur = cur;
+        }
+    }
+
     /// After a mistake of the user program (`netmap_ring_reinit`): bad slots lose their buffer or length, and only
     /// pointers outside of the ring make the ring begin anew.
     pub(super) fn reinit(&self, state: &mut State) {

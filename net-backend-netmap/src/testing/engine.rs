@@ -124,6 +124,9 @@ impl Ring {
         if self.is_receive() && self.adopt(state) {
             wake = self.receive_monitored(state);
         } else {
+            if !self.is_receive() {
+                self.adopt_wish(state);
+            }
             self.look(state);
         }
         self.finish(state);

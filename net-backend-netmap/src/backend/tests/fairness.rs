@@ -195,3 +195,34 @@ fn busy_is_over_when_there_is_room_and_not_before() {
         }
     }
 }
+
+/// Some room is no reason to wake somebody who waits for more.
+#[test]
+fn busy_with_a_long_frame_is_over_when_there_is_room_for_all_of_it() {
+    let model = model();
+    let mut near = open(&model, "netmap:vale0:x{1?slots=16");
+    let far = model.port("vale0:x}1").unwrap();
+    let (_rx, mut tx) = queues(&mut near);
+    for round in 0..20 {
+        // Two of fifteen slots stay free.
+        for number in 0..13 {
+            assert_eq!(send(&mut tx, &frame(number, 60)), Sent::Queued);
+        }
+        let long = frame(round, 5000);
+        for _ in 0..3 {
+            let busy = send(&mut tx, &long);
+            assert_eq!(busy, Sent::Busy { retry_after: None });
+            assert!(!ready(tx.source(), Duration::ZERO).unwrap(), "too little");
+        }
+        far.receive().unwrap().unwrap();
+        far.receive_sync().unwrap();
+        assert!(ready(tx.source(), PATIENCE).unwrap());
+        assert_eq!(send(&mut tx, &long), Sent::Queued);
+        tx.flush().unwrap();
+        for number in 1..13 {
+            assert_eq!(far.receive().unwrap(), Some(frame(number, 60)));
+        }
+        assert_eq!(far.receive().unwrap(), Some(long));
+        far.receive_sync().unwrap();
+    }
+}
