@@ -16,7 +16,6 @@ fn switches_lose_double_and_change_nothing() {
         let kind = Kind {
             near: format!("netmap:vale0:near?{options}"),
             far: "vale0:far",
-            headers: &HeaderLength::ALL,
             far_header: far.bytes(),
             slots,
             rings,

@@ -16,7 +16,7 @@ use crate::{Netmap, ReceiveQueue, TakenFrame, TransmitQueue};
 pub(super) struct Kind {
     pub(super) near: String,
     pub(super) far: &'static str,
-    /// Headers that the port has itself.
+    /// Headers that it is used with.
     pub(super) headers: &'static [HeaderLength],
     pub(super) far_header: usize,
     /// A full path is busy, and nothing is lost.
@@ -31,12 +31,37 @@ impl Default for Kind {
         Self {
             near: String::new(),
             far: "",
-            headers: &[HeaderLength::None],
+            headers: &HeaderLength::ALL,
             far_header: 0,
             fills: false,
             is_wire: false,
             slots: 0,
             rings: 1,
+        }
+    }
+}
+
+impl Kind {
+    fn is_switch(&self) -> bool {
+        !self.fills && !self.is_wire
+    }
+
+    /// With a header that only ports of switches have themselves.
+    fn activation(&self, header: HeaderLength) -> Activation {
+        match self.is_switch() {
+            true => with_header(header),
+            false => Activation {
+                header,
+                ..Activation::plain()
+            },
+        }
+    }
+
+    /// What a frame has in its ring.
+    fn in_ring(&self, header: HeaderLength) -> HeaderLength {
+        match self.is_switch() {
+            true => header,
+            false => HeaderLength::None,
         }
     }
 }
@@ -132,11 +157,11 @@ impl World {
         let pairs = self.near.capabilities().max_queue_pairs;
         let with = Activation {
             queue_pairs: 1 + random.below(pairs.into()) as u16,
-            ..with_header(header)
+            ..self.kind.activation(header)
         };
         self.queues = self.near.queues(&with).unwrap();
         self.unflushed = vec![Vec::new(); self.queues.len()];
-        if header != self.header {
+        if header != self.header && self.kind.is_switch() {
             // Whoever changes the header throws away what came before.
             self.into.clear();
         }
@@ -283,7 +308,7 @@ impl World {
         let mut copy = vec![0; lent.length()];
         assert_eq!(lent.copy_to(&mut copy), lent.length());
         assert!(copy == bytes, "two ways to read a frame");
-        let payload = check_header(self.header, &bytes);
+        let payload = check_header(self.kind.in_ring(self.header), &bytes);
         match random.below(4) {
             0 => {
                 let expected = self.into.expect(ways::number(payload));
