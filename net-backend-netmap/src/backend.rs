@@ -37,6 +37,8 @@ pub struct Netmap {
     capabilities: Capabilities,
     attachment: Arc<Attachment>,
     header: HeaderLength,
+    /// The port had a header once.
+    had_header: bool,
     /// What the guest may be given.
     accepted: Arc<AcceptedOffloads>,
 }
@@ -87,6 +89,7 @@ impl Netmap {
             config: config.clone(),
             attachment: Arc::new(attachment),
             header: HeaderLength::None,
+            had_header: original_header.is_some_and(|length| length > 0),
             accepted: Arc::new(AcceptedOffloads::new(Features::empty())),
             port,
         };
@@ -185,6 +188,7 @@ impl Netmap {
             return Ok(false);
         }
         self.port.set_header_length(wanted)?;
+        self.had_header |= wanted > 0;
         let set = self.port.header_length()?;
         if set == wanted {
             return Ok(true);
@@ -254,7 +258,11 @@ impl NetBackend for Netmap {
 
     fn activate(&mut self, with: &Activation) -> Result<Vec<QueuePair>> {
         self.check_activation(with)?;
-        let native = self.native_header(with)?;
+        let native = match self.had_header {
+            // Without it the switch would make segments of the length that it went by since (`mfs` in netmap.c).
+            true => HeaderLength::Twelve,
+            false => self.native_header(with)?,
+        };
         let queues = self.make(native, with)?;
         self.accepted.set(with.features);
         let pairs = queues.into_iter().map(|(rx, tx)| {

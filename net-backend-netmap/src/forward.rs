@@ -1,4 +1,4 @@
-use net_backend_core::{DropReason, Error, HeaderLength, Received, Result, Sent, TxQueue};
+use net_backend_core::{DropReason, Error, HeaderLength, Received, Result, Sent};
 
 use crate::abi::slot_flag;
 use crate::receive_ring::{Found, ReceiveRing};
@@ -117,7 +117,7 @@ impl TransmitQueue {
         let Some(frame) = receive.lend()? else {
             return Ok(Sent::Queued);
         };
-        let sent = frame.with_pieces(|pieces| self.send(pieces))?;
+        let sent = frame.with_pieces(|pieces| self.send_as_it_is(pieces))?;
         if !matches!(sent, Sent::Busy { .. }) {
             frame.release();
         }

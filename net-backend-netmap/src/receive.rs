@@ -135,7 +135,7 @@ impl ReceiveQueue {
 
     /// Receives such a frame; `None`, and nothing has happened, when it is not that simple. Only one whose header asks
     /// for nothing if `only_plain`.
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, into: &mut [RxSlice<'_>], only_plain: bool) -> Option<Received> {
         let ring = self.rings.get_mut(self.turn)?;
         let slot = ring.ready(self.header + FrameLength::MIN.bytes())?;
@@ -181,12 +181,17 @@ impl ReceiveQueue {
     /// The next frame, wherever it is.
     #[inline(never)]
     fn search(&mut self) -> Result<Option<Found>> {
-        let found = match self.scan()? {
-            Some(found) => Some(found),
-            None => self.look_again()?,
+        self.attachment.check()?;
+        let found = match self.scan() {
+            Ok(None) => self.look_again(),
+            found => found,
         };
-        self.is_quiet = found.is_none();
-        Ok(found)
+        match &found {
+            Ok(found) => self.is_quiet = found.is_none(),
+            // What has failed is not used again.
+            Err(_) => self.rings.clear(),
+        }
+        found
     }
 
     /// Bytes of the shortest frame, header included.
@@ -215,12 +220,12 @@ impl ReceiveQueue {
     }
 
     /// Nothing is there. Synchronises where waiting would not: for somebody who asks again without having waited, and
-    /// on FreeBSD after a wake-up that came without (`netmap_knrw` in netmap_freebsd.c).
+    /// on FreeBSD after a wake-up that came without (`netmap_knrw` in netmap_freebsd.c); and in a short ring, where an
+    /// edge-triggered waiter would sleep while a sender waits for the slots that we are done with.
     #[cold]
     #[inline(never)]
     fn look_again(&mut self) -> Result<Option<Found>> {
-        self.attachment.check()?;
-        let mut is_due = self.is_quiet;
+        let mut is_due = self.is_quiet || self.rings.iter().any(ReceiveRing::leaves_little);
         // As often as something new is there; a bound, since others may write into the rings all the time.
         for _ in 0..LOOKS {
             if is_due {

@@ -1,10 +1,12 @@
 use std::sync::Arc;
 
-use net_backend_core::{Counters, DropReason, HeaderLength, RxSlice};
+use net_backend_core::{Counters, DropReason, FrameLength, HeaderLength, RxSlice};
 
 use crate::abi::slot_flag;
 use crate::gate::Control;
-use crate::ring::{Corrupt, Next, RingWords, Slot, SyncFailure, Window, next_frame};
+use crate::ring::{
+    Corrupt, MOST_FRAGMENTS, Next, RingWords, Slot, SyncFailure, Window, next_frame,
+};
 use crate::sys::RingMemory;
 
 /// One receive ring, and what is known of it.
@@ -17,6 +19,8 @@ pub(crate) struct ReceiveRing {
     owed: u32,
     /// As many of these make a synchronisation worth while, so that a sender finds room.
     most_owed: u32,
+    /// Slots that can be kept while nobody looks, so that the longest frame finds room in the others.
+    most_kept: u32,
     /// Nothing was there at the last look, so that what is there at the next one was brought by a wait.
     is_resting: bool,
 }
@@ -35,6 +39,7 @@ impl ReceiveRing {
             window: Window::new(memory.slots(), memory.head(), memory.tail())?,
             owed: 0,
             most_owed: memory.slots().div_ceil(4),
+            most_kept: (memory.slots() - 1).saturating_sub(longest_frame(memory.buffer_size())),
             is_resting: false,
             memory,
             control,
@@ -216,6 +221,11 @@ impl ReceiveRing {
         self.memory.publish(head, head);
     }
 
+    /// Whether a sender could lack room for the longest frame while nobody looks.
+    pub(crate) fn leaves_little(&self) -> bool {
+        self.owed > self.most_kept
+    }
+
     /// Whether so much of the ring may be waiting to be given back that senders could lack room.
     #[inline]
     pub(crate) fn owes_much(&self) -> bool {
@@ -261,6 +271,13 @@ impl ReceiveRing {
             slots: self.memory.slots(),
         })
     }
+}
+
+/// Slots of the longest frame that there is, in buffers of that many bytes.
+fn longest_frame(buffer: u32) -> u32 {
+    let length = FrameLength::MAX.buffer_length(HeaderLength::Twelve);
+    let slots = u32::try_from(length).map_or(u32::MAX, |length| length.div_ceil(buffer));
+    slots.min(MOST_FRAGMENTS)
 }
 
 impl Drop for ReceiveRing {

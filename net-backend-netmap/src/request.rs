@@ -113,26 +113,28 @@ mod tests {
         .union(Features::HOST_TSO4)
         .union(Features::HOST_TSO6);
 
+    type Change = fn(&mut Vec<u8>);
+
     /// A TCP/IPv4 frame of 1000 bytes behind `tags` VLAN tags and a header that asks for segments of 500 bytes.
-    fn frame(tags: usize) -> Vec<u8> {
+    fn frame(tags: u16) -> Vec<u8> {
         let header = VirtioNetHeader {
             flags: HeaderFlags::NEEDS_CSUM | HeaderFlags::DATA_VALID,
             segmentation: Segmentation::Tcp4,
             segment_size: 500,
-            checksum_start: 34 + 4 * tags as u16,
+            checksum_start: 34 + 4 * tags,
             checksum_offset: 16,
             buffers: 77,
             ..VirtioNetHeader::default()
         };
         let mut bytes = header.encode().to_vec();
         bytes.extend([2; ADDRESSES]);
-        bytes.extend([0x81, 0x00, 0, 1].repeat(tags));
+        bytes.extend([0x81, 0x00, 0, 1].repeat(tags.into()));
         bytes.extend([0x08, 0x00, 0x45, 0, 0x03, 0xda, 0, 1, 0x40, 0, 64, 6, 0, 0]);
         bytes.extend([10, 0, 0, 1, 10, 0, 0, 2]);
         bytes.extend([
             0x10, 0, 0x20, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0x50, 0x10, 1, 0, 0, 0, 0, 0,
         ]);
-        bytes.resize(12 + 1000 + 4 * tags, 7);
+        bytes.resize(12 + 1000 + 4 * usize::from(tags), 7);
         bytes
     }
 
@@ -161,7 +163,7 @@ mod tests {
 
     #[test]
     fn what_the_kernel_would_stumble_over_is_malformed() {
-        let changes: [(&str, fn(&mut Vec<u8>)); 9] = [
+        let changes: [(&str, Change); 9] = [
             ("a kind of segments that nobody knows", |bytes| bytes[1] = 2),
             ("segments without a checksum", |bytes| bytes[0] = 2),
             ("segments of no bytes", |bytes| bytes[4..6].fill(0)),
@@ -175,7 +177,7 @@ mod tests {
             ("UDP", |bytes| bytes[12 + 23] = 17),
             ("a fragment", |bytes| bytes[12 + 20] = 0x20),
             ("a TCP header behind the end", |bytes| {
-                bytes[12 + 46] = 0xf0 | bytes[12 + 46]
+                bytes[12 + 46] |= 0xf0
             }),
         ];
         for (what, change) in changes {

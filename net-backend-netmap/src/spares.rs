@@ -42,6 +42,9 @@ impl Spares {
             buffers.push(next);
             next = u32::from_ne_bytes(memory.chunk(next, 0)?);
         }
+        // A process that is killed gives back nothing then; the buffers on the list have had frames in them by that time,
+        // whose bytes the kernel would take for its numbers.
+        region.store_u32(head, 0);
         Some(Arc::new(Self {
             memory,
             region,

@@ -14,6 +14,10 @@ use crate::transmit_ring::{Refusal, TransmitRing};
 ///
 /// Frames are copied into the ring without a system call; [`flush`](TxQueue::flush) is one `NIOCTXSYNC`.
 ///
+/// Wait for [`source`](TxQueue::source) only after [`Sent::Busy`], and not in one thread while another sends: a wait
+/// synchronises the ring, and a `NIOCTXSYNC` at the same moment does nothing and does not say so (`nm_kr_tryget` in
+/// netmap's netmap_kern.h).
+///
 /// Of a monitor, and of a port that was opened for receiving only, there is none: frames are dropped as
 /// [`DropReason::Policy`].
 #[derive(Debug)]
@@ -76,6 +80,14 @@ impl TransmitQueue {
         Some((ring, &self.attachment, &self.counters))
     }
 
+    /// Sends a frame that has the header that frames have in the ring.
+    pub(crate) fn send_as_it_is(&mut self, frame: &[TxSlice<'_>]) -> Result<Sent> {
+        let added = std::mem::take(&mut self.added);
+        let sent = self.send(frame);
+        self.added = added;
+        sent
+    }
+
     /// Bytes that a frame of `total` bytes has in the ring, if it can be sent.
     #[inline]
     fn check_length(&self, total: usize) -> Result<usize, DropReason> {
@@ -88,7 +100,7 @@ impl TransmitQueue {
 
     /// Sends a frame in one slot that is free, and that asks for nothing; `None`, and nothing has happened, when it is
     /// not that simple.
-    #[inline]
+    #[inline(always)]
     fn send_simple(&mut self, frame: &[TxSlice<'_>], total: usize) -> Option<Sent> {
         let length = self.check_length(total).ok()?;
         let request = || frame.first().and_then(TxSlice::first_chunk);
@@ -106,9 +118,7 @@ impl TransmitQueue {
 
     #[inline(never)]
     fn transmit(&mut self, frame: &[TxSlice<'_>], total: usize) -> Result<Sent> {
-        let checked = self.check_length(total);
-        let checked = checked.and_then(|length| self.check_added(frame).map(|()| length));
-        let length = match checked {
+        let length = match self.check(frame, total) {
             Ok(length) => length,
             Err(reason) => return Ok(Sent::Dropped(reason)),
         };
@@ -132,6 +142,15 @@ impl TransmitQueue {
         }
         ring.take(shape.slots);
         Ok(Sent::Queued)
+    }
+
+    /// Bytes that the frame has in the ring, if it can be sent. What nobody negotiated is told before what is too long.
+    fn check(&self, frame: &[TxSlice<'_>], total: usize) -> Result<usize, DropReason> {
+        if total < self.added.bytes() + self.header.bytes() + FrameLength::MIN.bytes() {
+            return Err(DropReason::Malformed);
+        }
+        self.check_added(frame)?;
+        self.check_length(total)
     }
 
     /// Whether the header that the frame leaves behind asks for nothing.

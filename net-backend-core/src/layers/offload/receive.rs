@@ -79,6 +79,9 @@ struct SoftRx<Q> {
     counters: Counters,
 }
 
+/// Frames that one call drops at most, before it says that there is nothing now: more come only while a flood lasts.
+const MOST_DROPPED: u32 = 4096;
+
 /// The next frame for the guest.
 #[derive(Clone, Copy)]
 enum Next {
@@ -92,7 +95,8 @@ impl<Q: PeekHeader> SoftRx<Q> {
     #[inline]
     fn next(&mut self) -> Result<Option<Next>> {
         let skip = self.native.bytes();
-        loop {
+        // A flood of frames that are dropped does not keep the caller here.
+        for _ in 0..MOST_DROPPED {
             if let Some(length) = self.software.next_length() {
                 return Ok(Some(Next::Made(skip + length)));
             }
@@ -122,6 +126,7 @@ impl<Q: PeekHeader> SoftRx<Q> {
                 return Ok(None);
             }
         }
+        Ok(None)
     }
 
     /// Receives a frame of `length` bytes with header, and does what the header asks for; whether there was one.

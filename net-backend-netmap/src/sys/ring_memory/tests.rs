@@ -3,13 +3,14 @@ use super::*;
 /// Bytes of a page, and of a small buffer.
 const PAGE: usize = 4096;
 const BUFFER: usize = 256;
+const BUFFER_SIZE: u32 = 256;
 
 /// A region with a ring at byte 128 of four slots, and twelve buffers from the second page on.
 fn region() -> Arc<Region> {
     let region = Region::anonymous(PAGE + 12 * BUFFER).unwrap();
     let at = |offset| 128 + offset;
     assert!(region.store_u32(at(ring::SLOTS), 4));
-    assert!(region.store_u32(at(ring::BUFFER_SIZE), BUFFER as u32));
+    assert!(region.store_u32(at(ring::BUFFER_SIZE), BUFFER_SIZE));
     assert!(region.store_u64(at(ring::BUFFERS_OFFSET), (PAGE - 128) as u64));
     region
 }
@@ -29,7 +30,7 @@ fn a_ring_is_found_only_where_one_is() {
         let region = self::region();
         match offset {
             ring::BUFFERS_OFFSET => assert!(region.store_u64(128 + offset, value)),
-            _ => assert!(region.store_u32(128 + offset, value as u32)),
+            _ => assert!(region.store_u32(128 + offset, u32::try_from(value).unwrap())),
         }
         RingMemory::new(&region, 128).is_some()
     };
@@ -38,7 +39,7 @@ fn a_ring_is_found_only_where_one_is() {
         (1, false),
         (2, true),
         (1 << 20, false),
-        (u64::MAX, false),
+        (u32::MAX.into(), false),
     ] {
         assert_eq!(with(ring::SLOTS, slots), found, "{slots} slots");
     }
@@ -71,7 +72,7 @@ fn what_stands_there_later_changes_nothing() {
     assert!(region.store_u32(128 + ring::SLOTS, u32::MAX));
     assert!(region.store_u32(128 + ring::BUFFER_SIZE, u32::MAX));
     assert!(region.store_u64(128 + ring::BUFFERS_OFFSET, u64::MAX / 2));
-    assert_eq!((memory.slots(), memory.buffer_size()), (4, BUFFER as u32));
+    assert_eq!((memory.slots(), memory.buffer_size()), (4, BUFFER_SIZE));
     assert!(!memory.has_buffer(12) && memory.has_buffer(11));
 }
 
