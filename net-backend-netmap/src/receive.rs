@@ -321,8 +321,15 @@ fn put_header(length: HeaderLength, into: &mut [RxSlice<'_>]) -> usize {
     };
     match is_put {
         true => length.bytes(),
-        false => scatter(PLAIN.get(..length.bytes()).unwrap_or_default(), into, 0),
+        false => scatter_header(PLAIN.get(..length.bytes()).unwrap_or_default(), into),
     }
+}
+
+/// The same for a buffer whose first piece is shorter than the header.
+#[cold]
+#[inline(never)]
+fn scatter_header(header: &[u8], into: &mut [RxSlice<'_>]) -> usize {
+    scatter(header, into, 0)
 }
 
 /// Synchronises every ring, since a wait that would do that for all of them is due as little as for one.

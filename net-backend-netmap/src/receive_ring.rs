@@ -17,6 +17,10 @@ pub(crate) struct ReceiveRing {
     control: Arc<dyn Control>,
     /// Slots that we are done with and that the kernel may not have been told of.
     owed: u32,
+    /// Slots at the beginning of the window that can be taken one by one before anything has to be thought of. While
+    /// they are, the window's `ours` and `owed` lag behind by as many as were taken of those `granted`.
+    quick: u32,
+    granted: u32,
     /// As many of these make a synchronisation worth while, so that a sender finds room.
     most_owed: u32,
     /// Slots that can be kept while nobody looks, so that the longest frame finds room in the others.
@@ -38,6 +42,8 @@ impl ReceiveRing {
         Ok(Self {
             window: Window::new(memory.slots(), memory.head(), memory.tail())?,
             owed: 0,
+            quick: 0,
+            granted: 0,
             most_owed: memory.slots().div_ceil(4),
             most_kept: (memory.slots() - 1).saturating_sub(longest_frame(memory.buffer_size())),
             is_resting: false,
@@ -62,11 +68,13 @@ impl ReceiveRing {
         shortest: usize,
         counters: &Counters,
     ) -> Result<Option<Found>, Corrupt> {
+        self.settle();
         let mut has_learned = false;
         loop {
             let next = next_frame(&self.memory, &self.window, self.memory.buffer_size());
             match next {
                 Next::Frame { slots, length } if length >= shortest => {
+                    self.grant();
                     return Ok(Some(Found { slots, length }));
                 }
                 Next::Frame { slots, .. } | Next::Malformed { slots } => {
@@ -91,9 +99,9 @@ impl ReceiveRing {
 
     /// The next frame, if it has `shortest` bytes or more, is in one slot that the kernel is known to have handed over,
     /// and nothing has to be done before it is received.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn ready(&self, shortest: usize) -> Option<Slot> {
-        if self.window.ours() == 0 || self.owes_much() {
+        if self.quick == 0 {
             return None;
         }
         let slot = self.memory.slot(self.window.head());
@@ -105,7 +113,7 @@ impl ReceiveRing {
 
     /// Copies such a frame behind the first `to` bytes of `into`, and gives its slot back; tells how many bytes found
     /// room.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn take(
         &mut self,
         slot: Slot,
@@ -116,10 +124,12 @@ impl ReceiveRing {
         if header == HeaderLength::Twelve.bytes() {
             self.mark(slot.buffer);
         }
-        // Nobody is told before it is copied. What is done here has no need to be kept during the copy.
-        self.step(1);
+        self.window.step();
+        self.quick -= 1;
         let copied = self.memory.drain(slot.buffer, slot.length.into(), into, to);
-        self.publish_last();
+        if self.quick == 0 {
+            self.think();
+        }
         // The buffer is there, as `ready` found out.
         copied.unwrap_or(0)
     }
@@ -193,26 +203,39 @@ impl ReceiveRing {
     }
 
     /// Gives the first `slots` slots back.
-    #[inline]
     pub(crate) fn release(&mut self, slots: u32) {
-        self.step(slots);
-        self.publish_last();
-    }
-
-    #[inline]
-    fn step(&mut self, slots: u32) {
+        self.settle();
         self.window.advance(slots);
         // Never more than a ring has: once it is much, a synchronisation comes first.
         self.owed = self.owed.wrapping_add(slots);
+        self.think();
     }
 
-    /// Publishes where we are when nothing is left. Before that nobody waits, and a store into the ring for each frame
-    /// can hold up loads from buffers that have the same place in other pages.
-    #[inline]
-    fn publish_last(&self) {
+    /// All that was granted is taken. Publishes where we are when nothing is left: before that nobody waits.
+    #[inline(never)]
+    fn think(&mut self) {
+        self.settle();
         if self.window.ours() == 0 {
             self.publish();
         }
+        self.grant();
+    }
+
+    /// Lets slots be taken until none is left, or so many are owed that a synchronisation is due.
+    fn grant(&mut self) {
+        self.granted = self
+            .window
+            .ours()
+            .min(self.most_owed.saturating_sub(self.owed));
+        self.quick = self.granted;
+    }
+
+    /// Accounts for what was taken of what was granted.
+    fn settle(&mut self) {
+        let taken = self.granted - self.quick;
+        self.window.give(taken);
+        self.owed += taken;
+        self.granted = self.quick;
     }
 
     /// Lets the kernel see where we are when it looks next.
@@ -223,29 +246,31 @@ impl ReceiveRing {
 
     /// Whether a sender could lack room for the longest frame while nobody looks.
     pub(crate) fn leaves_little(&self) -> bool {
-        self.owed > self.most_kept
+        self.owed + (self.granted - self.quick) > self.most_kept
     }
 
     /// Whether so much of the ring may be waiting to be given back that senders could lack room.
-    #[inline]
     pub(crate) fn owes_much(&self) -> bool {
-        self.owed >= self.most_owed
+        self.owed + (self.granted - self.quick) >= self.most_owed
     }
 
     /// One `NIOCRXSYNC`.
     pub(crate) fn synchronise(&mut self) -> Result<(), SyncFailure> {
+        self.settle();
         self.publish();
         self.control.receive_sync()?;
         self.owed = 0;
         self.is_resting = false;
         self.check_reset()?;
         self.window.learn(self.memory.tail())?;
+        self.grant();
         Ok(())
     }
 
     /// Everything was looked at. Asks to be woken only for slots behind those that are known, so that the beginning of a
     /// frame does not keep awake who waits for its end.
     pub(crate) fn rest(&mut self) {
+        self.settle();
         self.is_resting = true;
         self.memory.publish(self.window.head(), self.window.tail());
     }

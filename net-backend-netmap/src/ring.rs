@@ -183,6 +183,18 @@ impl Window {
         Ok(grown)
     }
 
+    /// Moves on by one slot that is ours, which stays counted until it is [given](Self::give) away.
+    #[inline]
+    pub(crate) fn step(&mut self) {
+        let head = self.head + 1;
+        self.head = if head < self.slots { head } else { 0 };
+    }
+
+    /// Counts slots out that were stepped over.
+    pub(crate) fn give(&mut self, count: u32) {
+        self.ours -= count.min(self.ours);
+    }
+
     /// Gives the first `count` slots away, no more than are ours.
     #[inline]
     pub(crate) fn advance(&mut self, count: u32) {

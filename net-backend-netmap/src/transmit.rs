@@ -103,14 +103,16 @@ impl TransmitQueue {
     #[inline(always)]
     fn send_simple(&mut self, frame: &[TxSlice<'_>], total: usize) -> Option<Sent> {
         let length = self.check_length(total).ok()?;
+        let has_header = self.added != HeaderLength::None || self.header != HeaderLength::None;
         let request = || frame.first().and_then(TxSlice::first_chunk);
-        if self.added != HeaderLength::None && request() != Some([0; 2]) {
+        if has_header && request() != Some([0; 2]) {
             return None;
         }
         let ring = self.ring.as_mut()?;
         let buffer = ring.fill_one(frame, self.added.bytes(), length)?;
-        if self.header != HeaderLength::None && !ring.asks_for_nothing(buffer) {
-            return None;
+        if self.header != HeaderLength::None {
+            // It asked for nothing, and cannot ask for anything meanwhile.
+            ring.ask_for_nothing(buffer);
         }
         ring.take(1);
         Some(Sent::Queued)

@@ -136,10 +136,11 @@ impl TransmitRing {
         )
     }
 
-    /// Whether the virtio-net header at the beginning of a buffer has no flags and no segmentation.
+    /// Clears flags and segmentation in the virtio-net header at the beginning of a buffer.
     #[inline]
-    pub(crate) fn asks_for_nothing(&self, buffer: u32) -> bool {
-        self.memory.chunk(buffer, 0) == Some([0; 2])
+    pub(crate) fn ask_for_nothing(&self, buffer: u32) {
+        // The buffer is there: it was filled just now.
+        let _ = self.memory.put_chunk(buffer, 0, [0; 2]);
     }
 
     /// Checks what the header of the frame in the first slots asks for, and leaves there what may be asked.

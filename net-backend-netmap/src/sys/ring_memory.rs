@@ -94,7 +94,7 @@ impl RingMemory {
 
     /// Copies `length` bytes of the frame, from its byte `from` on, into a buffer; `false`, and nothing is copied, when
     /// there is no such buffer or less room in it.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn fill(
         &self,
         buffer: u32,
@@ -146,7 +146,7 @@ impl RingMemory {
 
     /// Copies the first `length` bytes of a buffer into `into`, from its byte `to` on, and tells how many found room.
     /// `None` when there is no such buffer or it is shorter.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn drain(
         &self,
         buffer: u32,
@@ -271,21 +271,49 @@ impl RingMemory {
 #[inline(always)]
 unsafe fn copy(from: *const u8, to: *mut u8, count: usize) {
     const HALF: usize = 32;
-    type Half = [u8; HALF];
     if !(HALF..=2 * HALF).contains(&count) {
         // SAFETY: the caller's promise.
         return unsafe { ptr::copy(from, to, count) };
     }
-    let behind = from.wrapping_add(count - HALF);
-    // SAFETY: the first 32 of at least 32 bytes, readable by the caller's promise; byte arrays need no alignment.
-    let first = unsafe { from.cast::<Half>().read() };
+    let last = count - HALF;
+    // All is read before anything is written: the two places may overlap.
+    // SAFETY: the first 32 of at least 32 bytes, readable by the caller's promise.
+    let first_words = unsafe { words(from) };
     // SAFETY: the last 32 of them.
-    let last = unsafe { behind.cast::<Half>().read() };
-    // Both are read before anything is written: the two places may overlap.
+    let last_words = unsafe { words(from.wrapping_add(last)) };
     // SAFETY: the first 32 bytes, writable by the caller's promise.
-    unsafe { to.cast::<Half>().write(first) };
+    unsafe { put_words(to, first_words) };
     // SAFETY: the last 32 of them.
-    unsafe { to.wrapping_add(count - HALF).cast::<Half>().write(last) };
+    unsafe { put_words(to.wrapping_add(last), last_words) };
+}
+
+/// Reads 32 bytes.
+///
+/// # Safety
+///
+/// They are readable.
+#[inline(always)]
+unsafe fn words(from: *const u8) -> (u128, u128) {
+    let from = from.cast::<u128>();
+    // SAFETY: the caller's promise.
+    let low = unsafe { from.read_unaligned() };
+    // SAFETY: the caller's promise.
+    let high = unsafe { from.wrapping_add(1).read_unaligned() };
+    (low, high)
+}
+
+/// Writes 32 bytes.
+///
+/// # Safety
+///
+/// They are writable.
+#[inline(always)]
+unsafe fn put_words(to: *mut u8, (low, high): (u128, u128)) {
+    let to = to.cast::<u128>();
+    // SAFETY: the caller's promise.
+    unsafe { to.write_unaligned(low) };
+    // SAFETY: the caller's promise.
+    unsafe { to.wrapping_add(1).write_unaligned(high) };
 }
 
 impl RingWords for RingMemory {
