@@ -32,7 +32,7 @@ impl Way {
     /// A frame of `length` bytes, at least 14, for everybody. It is not on its way yet.
     pub(super) fn make(&mut self, lane: usize, length: usize) -> (u32, Vec<u8>) {
         self.next += 1;
-        let number = (lane as u32) << LANE | self.next;
+        let number = ((lane as u32) << LANE) | self.next;
         let mut bytes = vec![0xff; 6];
         bytes.extend([2, 0]);
         bytes.extend(number.to_be_bytes());
