@@ -6,7 +6,9 @@
 
 mod buffers;
 mod calls;
+mod changing;
 mod duplex;
+mod edges;
 mod failures;
 mod fairness;
 mod garbage;
@@ -15,6 +17,7 @@ mod moving;
 mod random;
 mod threads;
 mod ways;
+mod whole;
 mod world;
 
 use net_backend_core::{
