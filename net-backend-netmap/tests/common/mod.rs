@@ -2,7 +2,7 @@
 //!
 //! On Linux the process gets a network namespace of its own, where it has all interfaces and switches to itself.
 
-mod sys;
+pub(crate) mod sys;
 
 use std::fs::File;
 use std::io;

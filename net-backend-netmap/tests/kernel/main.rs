@@ -8,6 +8,7 @@
 mod boundaries;
 #[path = "../common/mod.rs"]
 mod common;
+mod enduring;
 mod headers;
 mod leaving;
 mod monitors;
@@ -32,6 +33,9 @@ fn main() -> ExitCode {
     if process::is_second() {
         return process::second();
     }
+    if enduring::is_to_be_killed() {
+        return enduring::to_be_killed();
+    }
     let arguments = Arguments::from_args();
     let unavailable = common::prepare().err();
     let cases = [
@@ -46,6 +50,7 @@ fn main() -> ExitCode {
         leaving::CASES,
         process::CASES,
         switching::CASES,
+        enduring::CASES,
     ];
     let turn = Arc::new(Mutex::new(()));
     let trials = cases.into_iter().flatten().map(|case| {
