@@ -1,6 +1,6 @@
 //! What outlives a port, a process or an interface, and must not harm those who come after.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStdout, Command, ExitCode, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -202,14 +202,17 @@ impl Drop for Again {
 
 /// Tells this program that it is the one to be killed, and which port to open.
 const PORT: &str = "NET_BACKEND_NETMAP_KILLED";
-/// Frames that it receives before that: the ring several times over.
-const FRAMES: usize = 100;
+/// Its extra buffers; slots of its ring are far fewer.
+const EXTRA: usize = 200;
+/// Frames that it receives before that. By then the first of the list of extra buffers has been in the ring, and the
+/// frame that was received into it is kept.
+const FRAMES: usize = 300;
 
 pub(crate) fn is_to_be_killed() -> bool {
     std::env::var_os(PORT).is_some()
 }
 
-/// The process to be killed: keeps as many frames as it has extra buffers, receives others, says so and waits.
+/// The process to be killed: keeps the last frames, as many as it has extra buffers, says so and waits.
 pub(crate) fn to_be_killed() -> ExitCode {
     match keep_frames(&std::env::var(PORT).unwrap_or_default()) {
         Ok(()) => ExitCode::SUCCESS,
@@ -223,18 +226,16 @@ pub(crate) fn to_be_killed() -> ExitCode {
 fn keep_frames(port: &str) -> Outcome {
     let (mut rx, _tx) = halves(port)?;
     println!("open");
-    let (mut kept, mut seen) = (Vec::new(), 0);
-    while seen < FRAMES {
-        let Some(lent) = rx.lend()? else {
-            let is_there = ready(rx.source(), PATIENCE)?;
-            ensure!(is_there, "{seen} frames came");
-            continue;
-        };
-        seen += 1;
-        match kept.len() < 4 {
-            true => kept.extend(lent.take()?),
-            false => lent.release(),
+    let mut kept = VecDeque::new();
+    for number in 0..FRAMES {
+        if number >= EXTRA {
+            kept.pop_front();
         }
+        while rx.peek()?.is_none() {
+            ensure!(ready(rx.source(), PATIENCE)?, "{number} frames came");
+        }
+        let lent = rx.lend()?.ok_or("no frame is lent")?;
+        kept.push_back(lent.take()?.ok_or("no buffer for it")?);
     }
     println!("full");
     let _ended = std::io::stdin().lines().count();
@@ -248,7 +249,7 @@ fn killed_with_extra_buffers() -> Outcome {
     let victim = RawPort::open(wires.0.near())?;
     let victims: BTreeSet<u32> = victim.buffers().into_iter().collect();
     let mut far = Active::new(&format!("vale{id}:far"))?;
-    let mut child = Doomed::start(&format!("vale{id}:near@1?slots=16&extra-bufs=4"))?;
+    let mut child = Doomed::start(&format!("vale{id}:near@1?slots=16&extra-bufs={EXTRA}"))?;
     child.says("open")?;
     let is_full = AtomicBool::new(false);
     thread::scope(|scope| {
