@@ -258,7 +258,7 @@ impl NetBackend for Netmap {
 
     fn activate(&mut self, with: &Activation) -> Result<Vec<QueuePair>> {
         self.check_activation(with)?;
-        let native = match self.had_header {
+        let native = match self.had_header && !self.capabilities.features.is_empty() {
             // Without it the switch would make segments of the length that it went by since (`mfs` in netmap.c).
             true => HeaderLength::Twelve,
             false => self.native_header(with)?,
