@@ -121,12 +121,12 @@ impl ReceiveQueue {
         Ok(())
     }
 
-    /// The frame that nearly always is the next one: in one slot, of the ring whose turn it is.
+    /// The frame that nearly always is the next one: in one slot, of the ring whose turn it is. A search has found one
+    /// there before, so that this is no quiet moment.
     #[inline]
-    pub(crate) fn ready(&mut self) -> Option<Found> {
+    pub(crate) fn ready(&self) -> Option<Found> {
         let ring = self.rings.get(self.turn)?;
         let slot = ring.ready(self.shortest())?;
-        self.is_quiet = false;
         Some(Found {
             slots: 1,
             length: slot.length.into(),
@@ -143,7 +143,6 @@ impl ReceiveQueue {
             return None;
         }
         let length = self.added.bytes() + usize::from(slot.length);
-        self.is_quiet = false;
         let stored = match self.added {
             HeaderLength::None => ring.take(slot, self.header, into, 0),
             added => put_header(added, into) + ring.take(slot, self.header, into, added.bytes()),
