@@ -121,7 +121,8 @@ impl Netmap {
     ///
     /// Offloads are as other ports left them: a header may say what was not negotiated. Where the port itself has no
     /// header, as every port without offloads, `send` takes it off and `recv` puts one on that asks for nothing;
-    /// frames that are lent or moved do not have it.
+    /// frames that are lent or moved do not have it. A port that had a header before, and is activated without offloads,
+    /// is given segments of up to a buffer's length.
     ///
     /// # Errors
     ///
