@@ -31,5 +31,14 @@ pub(crate) const NAME_BYTES: usize = 64;
 /// The most slots that one frame takes.
 pub(crate) const MAX_FRAGMENTS: u8 = 64;
 
+/// A name as requests have it: what is too long is cut, which is for the caller to refuse before.
+pub(crate) fn name(text: &str) -> [u8; NAME_BYTES] {
+    let mut name = [0; NAME_BYTES];
+    for (to, from) in name.iter_mut().zip(text.bytes().take(NAME_BYTES - 1)) {
+        *to = from;
+    }
+    name
+}
+
 const _: () = assert!(HEADER_BYTES == 88);
 const _: () = assert!(BODY_BYTES == 64);

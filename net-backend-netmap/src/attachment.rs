@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use net_backend_core::{Error, Result};
 
-use crate::abi::{NAME_BYTES, PortHeader, RequestKind};
+use crate::abi::NAME_BYTES;
 use crate::gate::Control;
 use crate::port::Port;
 use crate::ring::{Corrupt, SyncFailure};
@@ -88,15 +88,9 @@ impl Drop for Attachment {
         let Some(length) = self.original_header else {
             return;
         };
-        let mut body = PortHeader::default();
-        let told = self
-            .control
-            .ask(RequestKind::PortHeaderGet, self.kernel_name, &mut body);
-        if told.is_ok() && body.length != length {
-            let mut body = PortHeader { length };
-            let _ = self
-                .control
-                .ask(RequestKind::PortHeaderSet, self.kernel_name, &mut body);
+        let told = self.control.header_length(self.kernel_name);
+        if told.is_ok_and(|now| now != length) {
+            let _ = self.control.set_header_length(self.kernel_name, length);
         }
     }
 }

@@ -242,10 +242,8 @@ impl ControlDevice {
     /// is no such port.
     pub fn header_length(&self, port: &str) -> Result<u32> {
         let name = names::port(port)?;
-        let mut body = abi::PortHeader::default();
-        self.ask(RequestKind::PortHeaderGet, name, &mut body)
-            .map_err(|cause| Operation::HeaderGet.error(port, cause))?;
-        Ok(body.length)
+        let told = self.0.header_length(name);
+        told.map_err(|cause| Operation::HeaderGet.error(port, cause))
     }
 
     /// Sets it, of a VALE port, at once and for everybody who has the port open. A header also raises the longest frame
@@ -259,9 +257,8 @@ impl ControlDevice {
     pub fn set_header_length(&self, port: &str, length: HeaderLength) -> Result<()> {
         let name = names::switch_port(port)?;
         let length = u32::try_from(length.bytes()).unwrap_or_default();
-        let mut body = abi::PortHeader { length };
-        self.ask(RequestKind::PortHeaderSet, name, &mut body)
-            .map_err(|cause| Operation::HeaderSet.error(port, cause))
+        let set = self.0.set_header_length(name, length);
+        set.map_err(|cause| Operation::HeaderSet.error(port, cause))
     }
 
     /// Lets kernel threads poll a NIC that is attached to a VALE switch, `vale0:em0`, instead of waiting for its

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use net_backend_core::BorrowedDescriptor;
 
-use crate::abi::{BODY_BYTES, Body, HEADER_BYTES, Header, NAME_BYTES, RequestKind};
+use crate::abi::{BODY_BYTES, Body, HEADER_BYTES, Header, NAME_BYTES, PortHeader, RequestKind};
 use crate::sys::Region;
 
 /// A netmap kernel.
@@ -85,5 +85,26 @@ impl dyn Control + '_ {
         self.request(&mut header, &mut bytes)?;
         *body = B::decode(&bytes);
         Ok(())
+    }
+
+    /// Bytes of the virtio-net header that the port of this name has.
+    ///
+    /// # Errors
+    ///
+    /// The errno of `NETMAP_REQ_PORT_HDR_GET`.
+    pub(crate) fn header_length(&self, name: [u8; NAME_BYTES]) -> io::Result<u32> {
+        let mut body = PortHeader::default();
+        self.ask(RequestKind::PortHeaderGet, name, &mut body)?;
+        Ok(body.length)
+    }
+
+    /// Sets it.
+    ///
+    /// # Errors
+    ///
+    /// The errno of `NETMAP_REQ_PORT_HDR_SET`.
+    pub(crate) fn set_header_length(&self, name: [u8; NAME_BYTES], length: u32) -> io::Result<()> {
+        let mut body = PortHeader { length };
+        self.ask(RequestKind::PortHeaderSet, name, &mut body)
     }
 }

@@ -2,7 +2,7 @@ use std::io;
 
 use net_backend_core::Result;
 
-use crate::abi::{NAME_BYTES, Register, RequestKind, ValeAttach, ValeInterface, mode};
+use crate::abi::{self, Register, RequestKind, ValeAttach, ValeInterface, mode};
 use crate::gate::Control;
 use crate::remedies::Operation;
 use crate::{NetmapConfig, PortName};
@@ -31,7 +31,7 @@ pub(crate) fn make_persistent(control: &dyn Control, config: &NetmapConfig) -> R
     let attached = attach(control, config);
     if attached.is_err() {
         // The error that is told is the first one.
-        let name = padded(interface);
+        let name = abi::name(interface);
         let _ = control.ask(
             RequestKind::ValeInterfaceDelete,
             name,
@@ -53,7 +53,11 @@ fn create(control: &dyn Control, config: &NetmapConfig, interface: &str) -> Resu
         receive_rings: config.rings.unwrap_or(0),
         memory: config.port.memory().map_or(0, |memory| memory.get()),
     };
-    match control.ask(RequestKind::ValeInterfaceNew, padded(interface), &mut body) {
+    match control.ask(
+        RequestKind::ValeInterfaceNew,
+        abi::name(interface),
+        &mut body,
+    ) {
         Ok(()) => Ok(true),
         Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => Ok(false),
         Err(cause) => Err(Operation::InterfaceNew.error(interface, cause)),
@@ -71,12 +75,4 @@ fn attach(control: &dyn Control, config: &NetmapConfig) -> Result<()> {
     let name = config.port.kernel_name();
     let attached = control.ask(RequestKind::ValeAttach, name, &mut body);
     attached.map_err(|cause| Operation::Attach.error(config.port.base(), cause))
-}
-
-pub(crate) fn padded(name: &str) -> [u8; NAME_BYTES] {
-    let mut padded = [0; NAME_BYTES];
-    for (to, from) in padded.iter_mut().zip(name.bytes().take(NAME_BYTES - 1)) {
-        *to = from;
-    }
-    padded
 }

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use net_backend_core::{Error, Result};
 
-use crate::abi::{Body, PortHeader, Register, RequestKind, flag, mode};
+use crate::abi::{self, Register, RequestKind, flag, mode};
 use crate::gate::{Control, Kernel};
 use crate::persist;
 use crate::remedies::Operation;
@@ -17,7 +17,7 @@ use crate::{Directions, Monitor, NetmapConfig, PortKind, Rings};
 pub(crate) struct Port {
     /// As in error messages.
     pub(crate) label: String,
-    pub(crate) name: [u8; crate::abi::NAME_BYTES],
+    pub(crate) name: [u8; abi::NAME_BYTES],
     /// What the first registration said.
     pub(crate) facts: Register,
     /// Bound to all rings, so that they all change to netmap mode at once.
@@ -148,10 +148,8 @@ impl Port {
     ///
     /// [`Error::System`].
     pub(crate) fn header_length(&self) -> Result<u32> {
-        let mut body = PortHeader::default();
-        self.ask(RequestKind::PortHeaderGet, &mut body)
-            .map_err(|cause| Operation::HeaderGet.error(self.label.as_str(), cause))?;
-        Ok(body.length)
+        let told = self.control()?.header_length(self.name);
+        told.map_err(|cause| Operation::HeaderGet.error(self.label.as_str(), cause))
     }
 
     /// Sets the length in bytes of the virtio-net header.
@@ -160,15 +158,8 @@ impl Port {
     ///
     /// [`Error::System`].
     pub(crate) fn set_header_length(&self, length: u32) -> Result<()> {
-        let mut body = PortHeader { length };
-        self.ask(RequestKind::PortHeaderSet, &mut body)
-            .map_err(|cause| Operation::HeaderSet.error(self.label.as_str(), cause))
-    }
-
-    fn ask<B: Body>(&self, kind: RequestKind, body: &mut B) -> io::Result<()> {
-        let control = self.controls().next();
-        let control = control.ok_or(io::ErrorKind::NotConnected)?;
-        control.ask(kind, self.name, body)
+        let set = self.control()?.set_header_length(self.name, length);
+        set.map_err(|cause| Operation::HeaderSet.error(self.label.as_str(), cause))
     }
 
     fn pair(&self, pair: &RingPair) -> Result<PairRings> {
@@ -189,7 +180,7 @@ impl Port {
 struct Registrar<'k> {
     kernel: &'k dyn Kernel,
     config: &'k NetmapConfig,
-    name: [u8; crate::abi::NAME_BYTES],
+    name: [u8; abi::NAME_BYTES],
     label: String,
 }
 
@@ -199,7 +190,7 @@ impl<'k> Registrar<'k> {
             kernel,
             config,
             name: match config.persist {
-                true => persist::padded(persist::interface(&config.port)),
+                true => abi::name(persist::interface(&config.port)),
                 false => config.port.kernel_name(),
             },
             label: format!("netmap:{}", config.port),

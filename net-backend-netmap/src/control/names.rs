@@ -3,7 +3,7 @@
 
 use net_backend_core::{ConfigError, ConfigProblem};
 
-use crate::abi::NAME_BYTES;
+use crate::abi::{self, NAME_BYTES};
 use crate::name::LONGEST_INTERFACE;
 
 /// What all switches begin with.
@@ -30,7 +30,7 @@ pub(super) fn switch_port(text: &str) -> Result<[u8; NAME_BYTES], ConfigError> {
         );
     }
     check_interface(text, interface, switch.len() + 1)?;
-    Ok(encode(text))
+    Ok(abi::name(text))
 }
 
 /// A port: an interface or a port of a VALE switch.
@@ -51,7 +51,7 @@ pub(super) fn new_interface(text: &str) -> Result<[u8; NAME_BYTES], ConfigError>
 
 fn interface(text: &str) -> Result<[u8; NAME_BYTES], ConfigError> {
     check_interface(text, text, 0)?;
-    Ok(encode(text))
+    Ok(abi::name(text))
 }
 
 /// Whether `interface`, which begins at `start`, can be the name of one.
@@ -75,14 +75,6 @@ fn check_interface(text: &str, interface: &str, start: usize) -> Result<(), Conf
         ));
     }
     Ok(())
-}
-
-fn encode(text: &str) -> [u8; NAME_BYTES] {
-    let mut name = [0; NAME_BYTES];
-    for (to, from) in name.iter_mut().zip(text.bytes()) {
-        *to = from;
-    }
-    name
 }
 
 fn error(text: &str, position: usize, message: &str) -> ConfigError {

@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use net_backend_core::{ConfigError, ConfigProblem};
 
-use crate::abi::NAME_BYTES;
+use crate::abi::{self, NAME_BYTES};
 
 pub use kind::{Directions, Monitor, Pipe, PortKind, Rings};
 
@@ -112,12 +112,7 @@ impl PortName {
 
     /// Base and pipe as the kernel takes them in `nr_name`, 64 bytes (`NETMAP_REQ_IFNAMSIZ`) with zeros behind.
     pub fn kernel_name(&self) -> [u8; NAME_BYTES] {
-        let mut name = [0; NAME_BYTES];
-        let text = self.base_and_pipe();
-        for (to, from) in name.iter_mut().zip(text.bytes().take(NAME_BYTES - 1)) {
-            *to = from;
-        }
-        name
+        abi::name(&self.base_and_pipe())
     }
 
     fn base_and_pipe(&self) -> String {
