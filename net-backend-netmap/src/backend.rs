@@ -11,7 +11,7 @@ use net_backend_core::{
 use crate::attachment::Attachment;
 use crate::config::OPTIONS;
 use crate::gate::Kernel;
-use crate::port::{Port, has_header, is_monitor_of_header};
+use crate::port::{PairRings, Port, has_header, is_monitor_of_header, is_of_switch};
 use crate::queues::{self, Shape};
 use crate::remedies::Operation;
 use crate::ring::MOST_FRAGMENTS;
@@ -93,7 +93,8 @@ impl Netmap {
             accepted: Arc::new(AcceptedOffloads::new(Features::empty())),
             port,
         };
-        let pairs = queues::most_pairs(&backend.port.rings()?);
+        let rings = backend.port.rings()?;
+        let pairs = queues::most_pairs(&rings);
         backend.capabilities.max_queue_pairs = u16::try_from(pairs).unwrap_or(u16::MAX);
         backend.capabilities.peek = PeekCost::Look;
         backend.capabilities.mac = config.mac;
@@ -101,7 +102,7 @@ impl Netmap {
             backend.capabilities.features = OFFLOADS;
             backend.capabilities.header_lengths = &HeaderLength::ALL;
         }
-        backend.capabilities.max_frame = backend.max_frame()?;
+        backend.capabilities.max_frame = backend.max_frame(&rings);
         Ok(backend)
     }
 
@@ -217,23 +218,22 @@ impl Netmap {
             added: HeaderLength::None,
             features: Features::empty(),
             fragments,
-            headroom: match (port.kind(), port.pipe()) {
-                (PortKind::Vale, None) => queues::HEADROOM,
-                _ => 0,
+            headroom: match is_of_switch(&self.config) {
+                true => queues::HEADROOM,
+                false => 0,
             },
             longest: self.capabilities.max_frame,
         }
     }
 
     /// The longest frame that every ring of the port takes, behind any header.
-    fn max_frame(&self) -> Result<FrameLength> {
+    fn max_frame(&self, rings: &[PairRings]) -> FrameLength {
         let shape = self.shape();
-        let rings = self.port.rings()?;
         let longest = rings.iter().map(|pair| shape.room(pair)).min();
         let header = self.capabilities.header_lengths.iter().max();
         let header = header.map_or(0, |header| header.bytes());
         let longest = longest.unwrap_or(0).saturating_sub(header);
-        Ok(FrameLength::new(longest.min(FrameLength::MAX.bytes())))
+        FrameLength::new(longest.min(FrameLength::MAX.bytes()))
     }
 
     /// The header that frames in the rings have. Without offloads none is needed, and then the switch does what other

@@ -44,6 +44,7 @@ mod receive_ring;
 mod remedies;
 mod request;
 mod ring;
+mod ring_checks;
 mod ring_table;
 mod spares;
 mod sys;

@@ -336,13 +336,15 @@ fn strange_memory(label: &str) -> Error {
 
 /// Whether PORT_HDR_SET works: for the ports of VALE switches, not for persistent ones, pipes on them, or their monitors.
 pub(crate) fn has_header(config: &NetmapConfig) -> bool {
-    let port = &config.port;
-    let is_vale = port.kind() == PortKind::Vale && !config.persist;
-    is_vale && port.pipe().is_none() && port.monitor().is_none()
+    is_of_switch(config) && !config.persist && config.port.monitor().is_none()
 }
 
 /// Whether the frames that a monitor sees may have a header.
 pub(crate) fn is_monitor_of_header(config: &NetmapConfig) -> bool {
-    let port = &config.port;
-    port.kind() == PortKind::Vale && port.pipe().is_none() && port.monitor().is_some()
+    is_of_switch(config) && config.port.monitor().is_some()
+}
+
+/// Whether it is about the port of a switch, and not about a pipe on it.
+pub(crate) fn is_of_switch(config: &NetmapConfig) -> bool {
+    config.port.kind() == PortKind::Vale && config.port.pipe().is_none()
 }

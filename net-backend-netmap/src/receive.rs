@@ -137,8 +137,9 @@ impl ReceiveQueue {
     /// for nothing if `only_plain`.
     #[inline(always)]
     fn take(&mut self, into: &mut [RxSlice<'_>], only_plain: bool) -> Option<Received> {
+        let shortest = self.shortest();
         let ring = self.rings.get_mut(self.turn)?;
-        let slot = ring.ready(self.header + FrameLength::MIN.bytes())?;
+        let slot = ring.ready(shortest)?;
         if only_plain && !ring.is_plain(slot) {
             return None;
         }
@@ -218,7 +219,7 @@ impl ReceiveQueue {
         Ok(None)
     }
 
-    /// Nothing is there. Synchronises where waiting would not: for somebody who asks again without having waited, and
+    /// Nothing was there at a first look. Synchronises where waiting would not: for somebody who asks again without having waited, and
     /// on FreeBSD after a wake-up that came without (`netmap_knrw` in netmap_freebsd.c); and in a short ring, where an
     /// edge-triggered waiter would sleep while a sender waits for the slots that we are done with.
     #[cold]
@@ -229,9 +230,9 @@ impl ReceiveQueue {
         for _ in 0..LOOKS {
             if is_due {
                 synchronise(&mut self.rings, &self.attachment)?;
-            }
-            if let Some(found) = self.scan()? {
-                return Ok(Some(found));
+                if let Some(found) = self.scan()? {
+                    return Ok(Some(found));
+                }
             }
             self.rings.iter_mut().for_each(ReceiveRing::rest);
             // A set that is not settled would neither wake nor let sleep who waits for it.

@@ -157,7 +157,7 @@ impl ReceiveRing {
             copied += self
                 .memory
                 .drain(slot.buffer, length, into, to + begun)
-                .ok_or_else(|| self.no_buffer(slot.buffer))?;
+                .ok_or_else(|| self.memory.no_buffer(slot.buffer))?;
             begun += length;
         }
         Ok(copied)
@@ -195,11 +195,7 @@ impl ReceiveRing {
     /// The slot `count` after the first, if it makes sense.
     #[inline]
     pub(crate) fn slot_of(&self, count: u32) -> Result<Slot, Corrupt> {
-        let slot = self.memory.slot(self.window.index(count));
-        match self.memory.has_buffer(slot.buffer) {
-            true => Ok(slot),
-            false => Err(self.no_buffer(slot.buffer)),
-        }
+        self.memory.checked_slot(self.window.index(count))
     }
 
     /// Gives the first `slots` slots back.
@@ -261,7 +257,7 @@ impl ReceiveRing {
         self.control.receive_sync()?;
         self.owed = 0;
         self.is_resting = false;
-        self.check_reset()?;
+        self.memory.check_head(&self.window)?;
         self.window.learn(self.memory.tail())?;
         self.grant();
         Ok(())
@@ -273,28 +269,6 @@ impl ReceiveRing {
         self.settle();
         self.is_resting = true;
         self.memory.publish(self.window.head(), self.window.tail());
-    }
-
-    #[cold]
-    fn no_buffer(&self, buffer: u32) -> Corrupt {
-        Corrupt {
-            word: "buffer number",
-            value: buffer,
-            slots: self.memory.slots(),
-        }
-    }
-
-    /// Fails when the kernel did not accept our head (`netmap_ring_reinit` in netmap.c).
-    fn check_reset(&self) -> Result<(), Corrupt> {
-        let head = self.memory.head();
-        if head == self.window.head() {
-            return Ok(());
-        }
-        Err(Corrupt {
-            word: "head",
-            value: head,
-            slots: self.memory.slots(),
-        })
     }
 }
 

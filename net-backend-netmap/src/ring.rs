@@ -186,8 +186,7 @@ impl Window {
     /// Moves on by one slot that is ours, which stays counted until it is [given](Self::give) away.
     #[inline]
     pub(crate) fn step(&mut self) {
-        let head = self.head + 1;
-        self.head = if head < self.slots { head } else { 0 };
+        self.head = self.index(1);
     }
 
     /// Counts slots out that were stepped over.
@@ -199,12 +198,7 @@ impl Window {
     #[inline]
     pub(crate) fn advance(&mut self, count: u32) {
         let count = count.min(self.ours);
-        let head = self.head + count;
-        self.head = if head < self.slots {
-            head
-        } else {
-            head - self.slots
-        };
+        self.head = self.index(count);
         self.ours -= count;
     }
 }

@@ -131,7 +131,7 @@ impl TransmitRing {
             shape,
             |buffer, from, count| match self.memory.fill(buffer, frame, skip + from, count) {
                 true => Ok(()),
-                false => Err(self.no_buffer(buffer)),
+                false => Err(self.memory.no_buffer(buffer)),
             },
         )
     }
@@ -156,7 +156,7 @@ impl TransmitRing {
         let count = first.min(PREFIX);
         let into = &mut [RxSlice::new(&mut prefix)];
         let copied = self.memory.drain(buffer, count, into, 0);
-        copied.ok_or_else(|| self.no_buffer(buffer))?;
+        copied.ok_or_else(|| self.memory.no_buffer(buffer))?;
         let request = Request {
             prefix: prefix.get(..count).unwrap_or_default(),
             header,
@@ -178,7 +178,7 @@ impl TransmitRing {
         };
         match written {
             true => Ok(()),
-            false => Err(self.no_buffer(buffer).into()),
+            false => Err(self.memory.no_buffer(buffer).into()),
         }
     }
 
@@ -222,38 +222,18 @@ impl TransmitRing {
         self.memory.publish(head, head);
         self.control.transmit_sync()?;
         self.is_unflushed = false;
-        let published = self.memory.head();
-        if published != head {
-            // `netmap_ring_reinit` in netmap.c: the kernel did not accept it.
-            return Err(self.corrupt("head", published).into());
-        }
+        self.memory.check_head(&self.window)?;
         self.window.learn(self.memory.tail())?;
         Ok(())
     }
 
     /// The slot `count` after the first, if it makes sense.
     pub(crate) fn slot_of(&self, count: u32) -> Result<Slot, Corrupt> {
-        let slot = self.memory.slot(self.window.index(count));
-        match self.memory.has_buffer(slot.buffer) {
-            true => Ok(slot),
-            false => Err(self.no_buffer(slot.buffer)),
-        }
+        self.memory.checked_slot(self.window.index(count))
     }
 
     /// Whether a frame may take this many slots.
     pub(crate) fn can_hold(&self, slots: u32) -> bool {
         slots <= self.fragments
-    }
-
-    fn no_buffer(&self, buffer: u32) -> Corrupt {
-        self.corrupt("buffer number", buffer)
-    }
-
-    fn corrupt(&self, word: &'static str, value: u32) -> Corrupt {
-        Corrupt {
-            word,
-            value,
-            slots: self.memory.slots(),
-        }
     }
 }

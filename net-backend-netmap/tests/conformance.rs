@@ -83,14 +83,17 @@ const PIPE: RigTraits = RigTraits {
 /// A switch drops what a port has no room for.
 const SWITCH: RigTraits = RigTraits {
     fills: false,
-    offloads: Features::CSUM
-        .union(Features::GUEST_CSUM)
-        .union(Features::HOST_TSO4)
-        .union(Features::HOST_TSO6)
-        .union(Features::GUEST_TSO4)
-        .union(Features::GUEST_TSO6),
+    offloads: SWITCHED,
     ..PIPE
 };
+
+/// The offloads of a switch.
+const SWITCHED: Features = Features::CSUM
+    .union(Features::GUEST_CSUM)
+    .union(Features::HOST_TSO4)
+    .union(Features::HOST_TSO6)
+    .union(Features::GUEST_TSO4)
+    .union(Features::GUEST_TSO6);
 
 /// So does an emulated NIC. Its MTU is 1500.
 const WIRE: RigTraits = RigTraits {

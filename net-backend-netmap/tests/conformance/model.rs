@@ -152,12 +152,7 @@ const SMALL_PIPE: RigTraits = RigTraits {
 /// A switch loses what a port has no room for.
 const SWITCH: RigTraits = RigTraits {
     fills: false,
-    offloads: Features::CSUM
-        .union(Features::GUEST_CSUM)
-        .union(Features::HOST_TSO4)
-        .union(Features::HOST_TSO6)
-        .union(Features::GUEST_TSO4)
-        .union(Features::GUEST_TSO6),
+    offloads: super::SWITCHED,
     ..PIPE
 };
 
