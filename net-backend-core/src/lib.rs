@@ -32,6 +32,7 @@ mod counters;
 mod environment;
 mod error;
 mod features;
+pub mod frame_io;
 mod header;
 pub mod layers;
 mod mac;

@@ -1,17 +1,15 @@
-use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering, fence};
+use std::sync::atomic::{Ordering, fence};
 
+use net_backend_core::frame_io::{self, Attachment};
 use net_backend_core::layers::adapt_header;
 use net_backend_core::{
-    Activation, BorrowedDescriptor, Capabilities, Counters, Driver, Environment, Error, Event,
-    Features, HeaderLength, LinkState, NetBackend, QueuePair, Result, Source, Uri, check_features,
+    Activation, BorrowedDescriptor, Capabilities, Driver, Environment, Error, Event, Features,
+    HeaderLength, LinkState, NetBackend, QueuePair, Result, Source, Uri, check_features,
 };
 
 use crate::config::{OPTIONS, TapConfig};
-use crate::receive::{Receive, STAGING};
-use crate::sys::{self, Device, Queue};
-use crate::transmit::Transmit;
+use crate::sys::{self, Device};
 
 /// `tap:`, for a registry.
 pub const DRIVER: Driver = Driver {
@@ -30,16 +28,8 @@ pub struct Tap {
     device: Device,
     capabilities: Capabilities,
     header: HeaderLength,
+    /// While one of the halves lives, there are two owners.
     attachment: Arc<Attachment>,
-}
-
-/// What the halves know of their device; while one of them lives, there are two owners.
-#[derive(Debug)]
-pub(crate) struct Attachment {
-    name: String,
-    gone: AtomicBool,
-    /// Whether the guest knows what the flags in the header of a received frame mean.
-    checksums: AtomicBool,
 }
 
 impl Tap {
@@ -92,9 +82,10 @@ impl NetBackend for Tap {
             .queues(with.queue_pairs, native, with.features)?;
         self.header = with.header;
         self.attachment.set_receive_offloads(with.features);
-        let pairs = queues
-            .into_iter()
-            .map(|(rx, tx)| adapt_header(self.pair(rx, tx, native, with), native, with.header));
+        let pairs = queues.into_iter().map(|(rx, tx)| {
+            let pair = frame_io::pair(rx, tx, native, with.features, &self.attachment);
+            adapt_header(pair, native, with.header)
+        });
         Ok(pairs.collect())
     }
 
@@ -131,71 +122,6 @@ impl NetBackend for Tap {
 
     fn descriptors(&self) -> Vec<BorrowedDescriptor<'_>> {
         self.device.descriptors()
-    }
-}
-
-impl Tap {
-    fn pair(&self, rx: Queue, tx: Queue, header: HeaderLength, with: &Activation) -> QueuePair {
-        QueuePair {
-            rx: Box::new(Receive {
-                io: rx,
-                header,
-                attachment: Arc::clone(&self.attachment),
-                counters: Counters::new(),
-                staging: vec![0; STAGING].into_boxed_slice(),
-                held: None,
-            }),
-            tx: Box::new(Transmit {
-                io: tx,
-                header,
-                features: with.features,
-                attachment: Arc::clone(&self.attachment),
-                counters: Counters::new(),
-                staging: Vec::new(),
-            }),
-        }
-    }
-}
-
-impl Attachment {
-    pub(crate) fn new(name: &str) -> Self {
-        Self {
-            name: name.to_owned(),
-            gone: AtomicBool::new(false),
-            checksums: AtomicBool::new(false),
-        }
-    }
-
-    /// Whether received frames may carry flags: the guest acknowledged `GUEST_CSUM`.
-    #[inline]
-    pub(crate) fn takes_checksums(&self) -> bool {
-        self.checksums.load(Ordering::Relaxed)
-    }
-
-    fn set_receive_offloads(&self, features: Features) {
-        let checksums = features.contains(Features::GUEST_CSUM);
-        self.checksums.store(checksums, Ordering::Relaxed);
-    }
-
-    pub(crate) fn set_gone(&self) {
-        self.gone.store(true, Ordering::Relaxed);
-    }
-
-    pub(crate) fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// Whether an event told that the device is gone, which not every device tells to those who read and write.
-    #[inline]
-    pub(crate) fn is_gone(&self) -> bool {
-        self.gone.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn gone(&self, cause: io::Error) -> Error {
-        Error::Gone {
-            object: self.name.clone(),
-            cause,
-        }
     }
 }
 

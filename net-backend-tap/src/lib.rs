@@ -22,15 +22,10 @@
 
 mod backend;
 mod config;
-mod receive;
 mod sys;
-mod transmit;
 
 #[cfg(feature = "testing")]
 pub mod testing;
 
 pub use backend::{DRIVER, Tap};
 pub use config::{TapConfig, TapTarget};
-
-#[cfg(test)]
-mod faults;

@@ -8,8 +8,7 @@
 //! - `open(&TapConfig) -> Result<Device>`: everything that needs privilege. Unsupported options of the config are
 //!   errors here, before any side effect,
 //! - `Device`: an open tap, see below,
-//! - `Queue`: one direction of one queue, a [`FrameIo`],
-//! - `send_failure(errno)`, `receive_failure(errno)`: what a failed write or read means.
+//! - `Queue`: one direction of one queue, a [`FrameIo`](net_backend_core::frame_io::FrameIo).
 //!
 //! `Device` has (all of it `pub(crate)`):
 //!
@@ -23,11 +22,6 @@
 //!   `next_event(&mut self) -> Option<Event>`;
 //! - `queue_descriptors(&self) -> impl Iterator<Item = BorrowedDescriptor<'_>>`, and
 //!   `descriptors(&self) -> Vec<BorrowedDescriptor<'_>>`, which are all that it holds.
-
-use std::io;
-use std::time::Duration;
-
-use net_backend_core::{DropReason, RxSlice, Source, TxSlice};
 
 #[cfg(target_os = "linux")]
 #[path = "linux/mod.rs"]
@@ -54,50 +48,4 @@ pub(crate) mod testing;
 #[cfg(any(target_os = "linux", target_os = "freebsd"))]
 mod vectored;
 
-pub(crate) use imp::{
-    Device, MAX_MTU, MAX_QUEUES, NAME_LENGTH, Queue, check_name, open, receive_failure,
-    send_failure,
-};
-
-/// The system calls of the data path: the one gate, which tests replace.
-pub(crate) trait FrameIo: Send {
-    /// Writes one frame. Does not block.
-    fn write(&mut self, frame: &[TxSlice<'_>]) -> io::Result<usize>;
-
-    /// Reads one frame; what does not fit is lost. Does not block.
-    fn read(&mut self, into: &mut [RxSlice<'_>]) -> io::Result<usize>;
-
-    /// Length of the next frame, header included, where the system tells it; 0 when there is none.
-    fn next_length(&mut self) -> Option<io::Result<usize>>;
-
-    /// What to wait for.
-    fn source(&self) -> Source<'_>;
-}
-
-/// What a failed write means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum SendFailure {
-    /// A signal came; again at once.
-    Interrupted,
-    /// The system is out of room; again later.
-    Busy(Option<Duration>),
-    /// The frame will never go.
-    Dropped(DropReason),
-    /// The device is gone.
-    Gone,
-    /// A mistake of the caller or of ours.
-    Other,
-}
-
-/// What a failed read means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ReceiveFailure {
-    /// Again at once: a signal came, or the system threw away a frame that it could not describe.
-    Again,
-    /// No frame now.
-    Empty,
-    /// The device is gone.
-    Gone,
-    /// A mistake of the caller or of ours.
-    Other,
-}
+pub(crate) use imp::{Device, MAX_MTU, MAX_QUEUES, NAME_LENGTH, check_name, open};

@@ -3,12 +3,12 @@
 use std::convert::Infallible;
 use std::io;
 
+use net_backend_core::frame_io::{FrameIo, ReceiveFailure, SendFailure};
 use net_backend_core::{
-    BorrowedDescriptor, Capabilities, DropReason, Error, Event, Features, HeaderLength, LinkState,
-    Mtu, Result, RxSlice, Source, TxSlice,
+    BorrowedDescriptor, Capabilities, Error, Event, Features, HeaderLength, LinkState, Mtu, Result,
+    RxSlice, Source, TxSlice,
 };
 
-use super::{FrameIo, ReceiveFailure, SendFailure};
 use crate::config::TapConfig;
 
 /// As on Linux and FreeBSD, so that the same URIs are well-formed everywhere.
@@ -88,32 +88,15 @@ impl FrameIo for Queue {
         match *self {}
     }
 
-    fn next_length(&mut self) -> Option<io::Result<usize>> {
-        match *self {}
-    }
-
     fn source(&self) -> Source<'_> {
         match *self {}
     }
-}
 
-/// Nothing is sent here but to the fakes of tests; so only what every system means by its numbers.
-pub(crate) fn send_failure(errno: i32) -> SendFailure {
-    match io::Error::from_raw_os_error(errno).kind() {
-        io::ErrorKind::Interrupted => SendFailure::Interrupted,
-        io::ErrorKind::WouldBlock => SendFailure::Busy(None),
-        io::ErrorKind::InvalidInput => SendFailure::Dropped(DropReason::Malformed),
-        io::ErrorKind::BrokenPipe => SendFailure::Gone,
-        _ => SendFailure::Other,
+    fn send_failure(&mut self, _: i32) -> SendFailure {
+        match *self {}
     }
-}
 
-/// As [`send_failure`].
-pub(crate) fn receive_failure(errno: i32) -> ReceiveFailure {
-    match io::Error::from_raw_os_error(errno).kind() {
-        io::ErrorKind::Interrupted => ReceiveFailure::Again,
-        io::ErrorKind::WouldBlock => ReceiveFailure::Empty,
-        io::ErrorKind::BrokenPipe => ReceiveFailure::Gone,
-        _ => ReceiveFailure::Other,
+    fn receive_failure(&mut self, _: i32) -> ReceiveFailure {
+        match *self {}
     }
 }

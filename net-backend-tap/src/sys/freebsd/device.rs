@@ -2,6 +2,7 @@ use std::ffi::c_int;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
+use net_backend_core::frame_io::{FrameIo, LONGEST};
 use net_backend_core::{
     BorrowedDescriptor, Capabilities, Error, Event, Features, FrameLength, HeaderLength, Interest,
     LinkState, PeekCost, Result, RxSlice, Source,
@@ -13,8 +14,6 @@ use super::link::Link;
 use super::queue::Queue;
 use super::{capability, request};
 use crate::config::TapConfig;
-use crate::receive::STAGING;
-use crate::sys::FrameIo;
 
 /// The longest frame that a tap takes: `TAPMRU` (sys/net/if_tap.h), to which the kernel adds the header.
 const LONGEST_FRAME: FrameLength = FrameLength::new(65535);
@@ -150,7 +149,7 @@ impl Device {
     /// Throws away what was queued while nobody was active: it was made for the offloads of somebody else.
     fn discard(&self, header: HeaderLength) -> Result<()> {
         let mut queue = self.half(Interest::Readable, header)?;
-        let mut buffer = vec![0; STAGING];
+        let mut buffer = vec![0; LONGEST];
         let mut left = QUEUE_BOUND;
         while left > 0 && queue.read(&mut [RxSlice::new(&mut buffer)]).is_ok() {
             left -= 1;

@@ -1,15 +1,14 @@
 use std::time::Duration;
 
 use net_backend_core::DropReason;
-
-use crate::sys::{ReceiveFailure, SendFailure};
+use net_backend_core::frame_io::{ReceiveFailure, SendFailure};
 
 /// After this time there may be memory again; no descriptor tells, a tap is always writable.
 const MEMORY_RETRY: Duration = Duration::from_millis(1);
 
 /// What a failed write to a tap means (`tunwrite` in sys/net/if_tuntap.c). A device that was destroyed says
 /// `ENXIO` (`devfs_fp_check` in sys/fs/devfs/devfs_vnops.c).
-pub(crate) fn send_failure(errno: i32) -> SendFailure {
+pub(super) fn send_failure(errno: i32) -> SendFailure {
     match errno {
         libc::EINTR => SendFailure::Interrupted,
         libc::ENOBUFS | libc::ENOMEM | libc::EAGAIN => SendFailure::Busy(Some(MEMORY_RETRY)),
@@ -21,7 +20,7 @@ pub(crate) fn send_failure(errno: i32) -> SendFailure {
 }
 
 /// What a failed read from a tap means (`tunread` in sys/net/if_tuntap.c).
-pub(crate) fn receive_failure(errno: i32) -> ReceiveFailure {
+pub(super) fn receive_failure(errno: i32) -> ReceiveFailure {
     match errno {
         libc::EINTR => ReceiveFailure::Again,
         // EHOSTDOWN: the device is being made or unmade.

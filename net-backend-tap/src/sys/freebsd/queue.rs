@@ -1,10 +1,12 @@
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
+use net_backend_core::frame_io::{FrameIo, ReceiveFailure, SendFailure};
 use net_backend_core::{HeaderLength, Interest, RxSlice, Source, TxSlice};
 use rustix::io::ioctl_fionread;
 
-use crate::sys::{FrameIo, vectored};
+use super::failure;
+use crate::sys::vectored;
 
 /// One direction of the queue: a descriptor of its own, non-blocking.
 #[derive(Debug)]
@@ -58,5 +60,12 @@ impl FrameIo for Queue {
             descriptor: self.descriptor.as_fd(),
             interest: self.interest,
         }
+    }
+    fn send_failure(&mut self, errno: i32) -> SendFailure {
+        failure::send_failure(errno)
+    }
+
+    fn receive_failure(&mut self, errno: i32) -> ReceiveFailure {
+        failure::receive_failure(errno)
     }
 }

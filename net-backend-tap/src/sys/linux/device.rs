@@ -1,18 +1,19 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use net_backend_core::frame_io::{FrameIo, LONGEST, ReceiveFailure};
 use net_backend_core::{
     BorrowedDescriptor, Capabilities, Error, Event, Features, FrameLength, HeaderLength, Interest,
     LinkState, PeekCost, Result, RxSlice, Source,
 };
 use rustix::io::fcntl_dupfd_cloexec;
 
+use super::failure::receive_failure;
 use super::interface::Interface;
 use super::link::Link;
-use super::{Queue, offload, open, receive_failure, request};
+use super::queue::Queue;
+use super::{offload, open, request};
 use crate::config::TapConfig;
-use crate::receive::STAGING;
-use crate::sys::{FrameIo, ReceiveFailure};
 
 /// An open tap with all its queues.
 #[derive(Debug)]
@@ -182,7 +183,7 @@ impl Device {
     /// Throws away what was queued while nobody was active: it was made for the offloads of somebody else.
     fn discard(&self, tun: BorrowedFd<'_>) -> Result<()> {
         let mut queue = self.half(tun, Interest::Readable)?;
-        let mut buffer = vec![0; STAGING];
+        let mut buffer = vec![0; LONGEST];
         for _ in 0..open::QUEUE_BOUND {
             match queue.read(&mut [RxSlice::new(&mut buffer)]) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,

@@ -1,14 +1,13 @@
 use std::time::Duration;
 
 use net_backend_core::DropReason;
-
-use crate::sys::{ReceiveFailure, SendFailure};
+use net_backend_core::frame_io::{ReceiveFailure, SendFailure};
 
 /// After this time there may be memory again; no descriptor tells.
 const MEMORY_RETRY: Duration = Duration::from_millis(1);
 
 /// What a failed write to a tap means (`tun_get_user` in drivers/net/tun.c, `tap_get_user` in drivers/net/tap.c).
-pub(crate) fn send_failure(errno: i32) -> SendFailure {
+pub(super) fn send_failure(errno: i32) -> SendFailure {
     match errno {
         libc::EINTR => SendFailure::Interrupted,
         libc::EAGAIN => SendFailure::Busy(None),
@@ -23,7 +22,7 @@ pub(crate) fn send_failure(errno: i32) -> SendFailure {
 }
 
 /// What a failed read from a tap means (`tun_do_read` in drivers/net/tun.c, `tap_do_read` in drivers/net/tap.c).
-pub(crate) fn receive_failure(errno: i32) -> ReceiveFailure {
+pub(super) fn receive_failure(errno: i32) -> ReceiveFailure {
     match errno {
         libc::EINTR => ReceiveFailure::Again,
         // tun_put_user: a super-frame of a kind that the header cannot tell.

@@ -17,9 +17,7 @@ mod request;
 use net_backend_core::Mtu;
 
 pub(crate) use device::Device;
-pub(crate) use failure::{receive_failure, send_failure};
 pub(crate) use open::open;
-pub(crate) use queue::Queue;
 
 /// Bytes in an interface name: `IFNAMSIZ` without the terminating zero.
 pub(crate) const NAME_LENGTH: usize = libc::IFNAMSIZ - 1;

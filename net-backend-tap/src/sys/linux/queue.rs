@@ -1,9 +1,11 @@
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
+use net_backend_core::frame_io::{FrameIo, ReceiveFailure, SendFailure};
 use net_backend_core::{Interest, RxSlice, Source, TxSlice};
 
-use crate::sys::{FrameIo, vectored};
+use super::failure;
+use crate::sys::vectored;
 
 /// One direction of one queue: a descriptor of its own, non-blocking.
 #[derive(Debug)]
@@ -32,15 +34,17 @@ impl FrameIo for Queue {
         vectored::read(self.descriptor.as_fd(), into)
     }
 
-    /// Linux tells the length of a frame only by giving the frame.
-    fn next_length(&mut self) -> Option<io::Result<usize>> {
-        None
-    }
-
     fn source(&self) -> Source<'_> {
         Source {
             descriptor: self.descriptor.as_fd(),
             interest: self.interest,
         }
+    }
+    fn send_failure(&mut self, errno: i32) -> SendFailure {
+        failure::send_failure(errno)
+    }
+
+    fn receive_failure(&mut self, errno: i32) -> ReceiveFailure {
+        failure::receive_failure(errno)
     }
 }

@@ -1,31 +1,26 @@
 use std::io;
 use std::sync::Arc;
 
-use net_backend_core::{
+use super::{Attachment, FrameIo, LONGEST, MOST_PIECES, ReceiveFailure};
+use crate::{
     Counters, Error, FrameLength, HeaderLength, Received, Result, RxQueue, RxSlice, Source, scatter,
 };
-
-use crate::backend::Attachment;
-use crate::sys::{self, FrameIo, ReceiveFailure};
 
 /// The receive half: one read for each frame.
 ///
 /// The kernel cuts a frame to the buffer and forgets the rest. So that the true length is known all the same, a read
 /// into a buffer that may be too short ends in a spare buffer, where the rest of a long frame goes. Into short
 /// buffers the frame is copied from the spare one: less than what the kernel takes for a second piece.
-pub(crate) struct Receive<I> {
-    pub(crate) io: I,
-    pub(crate) header: HeaderLength,
-    pub(crate) attachment: Arc<Attachment>,
-    pub(crate) counters: Counters,
+pub(super) struct Receive<I> {
+    io: I,
+    header: HeaderLength,
+    pub(super) attachment: Arc<Attachment>,
+    counters: Counters,
     /// The spare buffer, and where a frame waits that was only looked at.
-    pub(crate) staging: Box<[u8]>,
+    staging: Box<[u8]>,
     /// Length of the frame that waits.
-    pub(crate) held: Option<usize>,
+    held: Option<usize>,
 }
-
-/// The most pieces that one system call takes (`IOV_MAX`, the same on all systems).
-pub(crate) const MOST_PIECES: usize = 1024;
 
 /// The most bytes that one system call takes (`SSIZE_MAX`).
 const MOST_BYTES: usize = isize::MAX.unsigned_abs();
@@ -33,8 +28,18 @@ const MOST_BYTES: usize = isize::MAX.unsigned_abs();
 /// Buffers of at most this many bytes are filled by a copy.
 const SHORT_BUFFER: usize = 4096;
 
-/// Bytes of the spare buffer: the longest frame with the longest header.
-pub(crate) const STAGING: usize = FrameLength::MAX.buffer_length(HeaderLength::Twelve);
+impl<I> Receive<I> {
+    pub(super) fn new(io: I, header: HeaderLength, attachment: &Arc<Attachment>) -> Self {
+        Self {
+            io,
+            header,
+            attachment: Arc::clone(attachment),
+            counters: Counters::new(),
+            staging: vec![0; LONGEST].into_boxed_slice(),
+            held: None,
+        }
+    }
+}
 
 impl<I: FrameIo> RxQueue for Receive<I> {
     fn peek(&mut self) -> Result<Option<usize>> {
@@ -65,7 +70,7 @@ impl<I: FrameIo> RxQueue for Receive<I> {
                     truncated: false,
                 })))
             }
-            Err(error) => match again(&self.attachment, error)? {
+            Err(error) => match again(&mut self.io, &self.attachment, error)? {
                 true => self.recv_unusual(into, capacity),
                 false => Ok(None),
             },
@@ -86,7 +91,7 @@ impl<I: FrameIo> Receive<I> {
     fn told(&mut self, answer: io::Result<usize>) -> Result<Option<usize>> {
         let Self { io, attachment, .. } = self;
         let mut answer = Some(answer);
-        let length = read(attachment, || {
+        let length = read(io, attachment, |io| {
             let answer = answer.take().or_else(|| io.next_length());
             answer.unwrap_or(Ok(0))
         })?;
@@ -97,7 +102,7 @@ impl<I: FrameIo> Receive<I> {
     fn read_staged(&mut self) -> Result<Option<usize>> {
         let Self { io, staging, .. } = self;
         let mut into = [RxSlice::new(staging)];
-        let length = read(&self.attachment, || io.read(&mut into))?;
+        let length = read(io, &self.attachment, |io| io.read(&mut into))?;
         if length.is_some() {
             complete(self.header, &self.attachment, &mut into);
         }
@@ -134,7 +139,7 @@ impl<I: FrameIo> Receive<I> {
 
     fn read_frame(&mut self, into: &mut [RxSlice<'_>], capacity: usize) -> Result<Option<usize>> {
         let Self { io, staging, .. } = self;
-        let length = read(&self.attachment, || {
+        let length = read(io, &self.attachment, |io| {
             if capacity >= self.header.bytes() + FrameLength::MAX.bytes() {
                 return io.read(into);
             }
@@ -195,14 +200,15 @@ fn read_spare<I: FrameIo, const N: usize>(
 
 /// Reads until there is a frame or none.
 #[inline]
-fn read(
+fn read<I: FrameIo>(
+    io: &mut I,
     attachment: &Attachment,
-    mut attempt: impl FnMut() -> io::Result<usize>,
+    mut attempt: impl FnMut(&mut I) -> io::Result<usize>,
 ) -> Result<Option<usize>> {
     loop {
-        match attempt() {
+        match attempt(io) {
             Ok(length) => return Ok(Some(length)),
-            Err(error) => match again(attachment, error)? {
+            Err(error) => match again(io, attachment, error)? {
                 true => {}
                 false => return Ok(None),
             },
@@ -212,8 +218,8 @@ fn read(
 
 /// What a failed read means: whether to read again, or that there is nothing now.
 #[inline(never)]
-fn again(attachment: &Attachment, error: io::Error) -> Result<bool> {
-    match sys::receive_failure(error.raw_os_error().unwrap_or(0)) {
+fn again(io: &mut impl FrameIo, attachment: &Attachment, error: io::Error) -> Result<bool> {
+    match io.receive_failure(error.raw_os_error().unwrap_or(0)) {
         ReceiveFailure::Again => Ok(true),
         ReceiveFailure::Empty if attachment.is_gone() => {
             Err(attachment.gone(io::ErrorKind::NotConnected.into()))

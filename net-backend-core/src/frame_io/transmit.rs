@@ -1,14 +1,11 @@
 use std::io;
 use std::sync::Arc;
 
-use net_backend_core::{
+use super::{Attachment, FrameIo, MOST_PIECES, SendFailure};
+use crate::{
     Counters, DropReason, Error, Features, FrameLength, HeaderLength, Result, Sent, Source,
     TxQueue, TxSlice, VirtioNetHeader, gather, total_length,
 };
-
-use crate::backend::Attachment;
-use crate::receive::MOST_PIECES;
-use crate::sys::{self, FrameIo, SendFailure};
 
 /// Pieces beyond which a short frame is copied together first: the kernel's cost for each piece exceeds that of
 /// the copy.
@@ -17,14 +14,32 @@ const MANY_PIECES: usize = 8;
 const SHORT_FRAME: usize = 4096;
 
 /// The transmit half: one write for each frame.
-pub(crate) struct Transmit<I> {
-    pub(crate) io: I,
-    pub(crate) header: HeaderLength,
-    pub(crate) features: Features,
-    pub(crate) attachment: Arc<Attachment>,
-    pub(crate) counters: Counters,
+pub(super) struct Transmit<I> {
+    io: I,
+    header: HeaderLength,
+    features: Features,
+    pub(super) attachment: Arc<Attachment>,
+    counters: Counters,
     /// For frames of many pieces.
-    pub(crate) staging: Vec<u8>,
+    staging: Vec<u8>,
+}
+
+impl<I> Transmit<I> {
+    pub(super) fn new(
+        io: I,
+        header: HeaderLength,
+        features: Features,
+        attachment: &Arc<Attachment>,
+    ) -> Self {
+        Self {
+            io,
+            header,
+            features,
+            attachment: Arc::clone(attachment),
+            counters: Counters::new(),
+            staging: Vec::new(),
+        }
+    }
 }
 
 impl<I: FrameIo> TxQueue for Transmit<I> {
@@ -132,7 +147,7 @@ impl<I: FrameIo> Transmit<I> {
                 Ok(_) => break Sent::Queued,
                 Err(error) => error,
             };
-            match sys::send_failure(error.raw_os_error().unwrap_or(0)) {
+            match self.io.send_failure(error.raw_os_error().unwrap_or(0)) {
                 SendFailure::Interrupted => written = self.write(frame, length),
                 SendFailure::Busy(retry_after) => break Sent::Busy { retry_after },
                 SendFailure::Dropped(reason) => break Sent::Dropped(reason),
