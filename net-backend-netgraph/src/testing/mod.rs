@@ -1,0 +1,1 @@
+//! A netgraph kernel in the process.
