@@ -12,7 +12,7 @@ use rustix::io::fcntl_dupfd_cloexec;
 use super::interface::Interfaces;
 use super::link::Link;
 use super::queue::Queue;
-use super::{capability, request};
+use super::{capability, request, rights};
 use crate::config::TapConfig;
 
 /// The longest frame that a tap takes: `TAPMRU` (sys/net/if_tap.h), to which the kernel adds the header.
@@ -160,6 +160,11 @@ impl Device {
     fn half(&self, interest: Interest, header: HeaderLength) -> Result<Queue> {
         let descriptor = fcntl_dupfd_cloexec(&self.tap, 3)
             .map_err(|errno| self.failure("F_DUPFD_CLOEXEC")(errno.into()))?;
+        let limited = match interest {
+            Interest::Readable => rights::limit_receive(descriptor.as_fd()),
+            Interest::Writable => rights::limit_transmit(descriptor.as_fd()),
+        };
+        limited.map_err(self.failure("cap_rights_limit"))?;
         Ok(Queue::new(descriptor, interest, header))
     }
 

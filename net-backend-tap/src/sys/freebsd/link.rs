@@ -5,8 +5,8 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, recv, socket_with};
 
 use super::interface::Interfaces;
-use super::request;
 use super::route::{Notice, notice};
+use super::{request, rights};
 
 /// What happens to one interface, as the routing socket tells it to everybody (route(4)).
 #[derive(Debug)]
@@ -20,8 +20,11 @@ impl Link {
     /// A socket that hears everything from now on; what it heard is for [`Link::new`].
     pub(super) fn listen(name: &str) -> Result<OwnedFd> {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        socket_with(AddressFamily::ROUTE, SocketType::RAW, flags, None)
-            .map_err(|errno| Error::system("socket(PF_ROUTE)", name, errno.into(), None))
+        let route = socket_with(AddressFamily::ROUTE, SocketType::RAW, flags, None)
+            .map_err(|errno| Error::system("socket(PF_ROUTE)", name, errno.into(), None))?;
+        rights::limit_route(route.as_fd())
+            .map_err(|error| Error::system("cap_rights_limit", name, error, None))?;
+        Ok(route)
     }
 
     /// Events of interface `index`, whose state was asked for after `route` began to listen.

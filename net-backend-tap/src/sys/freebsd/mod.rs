@@ -1,7 +1,7 @@
 //! FreeBSD: tap and vmnet.
 //!
 //! `open` finds and configures a device, `device` runs it; `request` holds its requests and
-//! `numbers` their numbers; `link` listens to what happens to the interface, `capability` and `failure` are
+//! `numbers` their numbers; `rights` is what may be done with descriptors afterwards; `link` listens to what happens to the interface, `capability` and `failure` are
 //! tables. `name` and `route` are free of the system, so that other systems test them.
 
 mod capability;
@@ -15,6 +15,7 @@ mod numbers;
 mod open;
 mod queue;
 mod request;
+mod rights;
 mod route;
 
 use net_backend_core::Mtu;

@@ -9,7 +9,7 @@ use super::device::Device;
 use super::interface::Interfaces;
 use super::link::Link;
 use super::name::{can_be_made, driver_of_pattern};
-use super::{capability, request};
+use super::{capability, request, rights};
 use crate::config::{TapConfig, TapTarget};
 use crate::sys::inherited;
 
@@ -40,7 +40,11 @@ pub(crate) fn open(config: &TapConfig) -> Result<Device> {
         TapTarget::Descriptors(numbers) => by_descriptors(numbers, config)?,
     };
     let prepared = prepare(&found, &interfaces, config);
-    let (header, link) = match prepared {
+    let limited = prepared.and_then(|prepared| {
+        limit(&found, &interfaces)?;
+        Ok(prepared)
+    });
+    let (header, link) = match limited {
         Ok(prepared) => prepared,
         Err(error) => {
             discard(found, &interfaces);
@@ -287,6 +291,14 @@ fn probe(found: &Found, interfaces: &Interfaces, config: &TapConfig) -> Result<H
         exists: true,
         offered,
     })
+}
+
+/// What follows is allowed to do no more than it has to. A descriptor that was passed keeps its rights: this is a
+/// duplicate.
+fn limit(found: &Found, interfaces: &Interfaces) -> Result<()> {
+    rights::limit_tap(found.tap.as_fd())
+        .and_then(|()| rights::limit_interfaces(interfaces.descriptor()))
+        .map_err(|error| Error::system("cap_rights_limit", &found.name, error, None))
 }
 
 /// Unmakes what was made for an open that failed.
