@@ -81,6 +81,7 @@ impl Netmap {
             });
         }
         let port = Port::open(kernel, config)?;
+        port.limit()?;
         let wants_header = config.virtio_header != VirtioHeader::Off;
         let original_header = original_header(&port, config)?;
         let attachment = Attachment::new(&port, original_header)?;

@@ -71,6 +71,9 @@ impl ControlDevice {
         let control = kernel
             .open()
             .map_err(|cause| Operation::Open.error("/dev/netmap", cause))?;
+        control
+            .limit()
+            .map_err(|cause| Operation::Open.error("/dev/netmap", cause))?;
         Ok(Self(control))
     }
 

@@ -60,6 +60,15 @@ pub(crate) trait Control: Send + Sync + Debug {
     /// What `mmap(2)` said.
     fn map(&self, length: usize) -> io::Result<Arc<Region>>;
 
+    /// Gives up the right to map, and whatever else only opening a port needs.
+    ///
+    /// # Errors
+    ///
+    /// What the system said about that.
+    fn limit(&self) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Readable when a bound receive ring has frames; waiting for it synchronises.
     fn receive_source(&self) -> BorrowedDescriptor<'_>;
 

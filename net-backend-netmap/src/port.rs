@@ -91,6 +91,16 @@ impl Port {
         Ok(port)
     }
 
+    /// Leaves the descriptors no more rights than the port needs from when it is open.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::System`].
+    pub(crate) fn limit(&self) -> Result<()> {
+        let limited = self.controls().try_for_each(Control::limit);
+        limited.map_err(|cause| Error::system("cap_rights_limit", &self.label, cause, None))
+    }
+
     /// Every descriptor that is bound to the port.
     pub(crate) fn controls(&self) -> impl Iterator<Item = &dyn Control> {
         let pairs = self.pairs.iter().map(|pair| &*pair.control);

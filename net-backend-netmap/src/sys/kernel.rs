@@ -75,7 +75,9 @@ struct Device {
 
 impl Device {
     fn new(receive: OwnedFd) -> io::Result<Self> {
+        imp::limit_mappable(receive.as_fd())?;
         let transmit = fcntl_dupfd_cloexec(&receive, 3)?;
+        imp::limit_source(transmit.as_fd())?;
         Ok(Self { receive, transmit })
     }
 
@@ -151,6 +153,10 @@ impl Control for Device {
 
     fn map(&self, length: usize) -> io::Result<Arc<Region>> {
         Region::map(self.receive.as_fd(), length)
+    }
+
+    fn limit(&self) -> io::Result<()> {
+        imp::limit_mapped(self.receive.as_fd())
     }
 
     fn receive_source(&self) -> BorrowedDescriptor<'_> {

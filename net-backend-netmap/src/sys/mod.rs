@@ -7,7 +7,8 @@
 //! Each system with netmap supplies:
 //!
 //! - `Number`, the type of ioctl numbers, and the numbers `CONTROL`, `TRANSMIT_SYNC` and `RECEIVE_SYNC`,
-//! - [`PollSet`]: several descriptors in one.
+//! - [`PollSet`]: several descriptors in one,
+//! - `limit_mappable`, `limit_mapped` and `limit_source`: what may be done with a descriptor of netmap's from then on.
 
 #[cfg(any(target_os = "linux", target_os = "freebsd"))]
 mod kernel;

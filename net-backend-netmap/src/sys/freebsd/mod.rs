@@ -1,8 +1,10 @@
 mod poll_set;
+mod rights;
 
 use crate::sys::numbers;
 
 pub(crate) use poll_set::PollSet;
+pub(super) use rights::{limit_mappable, limit_mapped, limit_source};
 
 pub(super) type Number = std::ffi::c_ulong;
 

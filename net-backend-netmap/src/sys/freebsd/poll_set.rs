@@ -11,6 +11,7 @@ use net_backend_core::{BorrowedDescriptor, Interest};
 use rustix::event::kqueue::{Event, EventFilter, EventFlags, kevent, kqueue};
 use rustix::io::{FdFlags, fcntl_setfd, retry_on_intr};
 
+use super::rights;
 use crate::sys::READY_AT_ONCE;
 
 /// Several descriptors in one, which is ready when one of them may be: a kqueue, level-triggered.
@@ -44,6 +45,7 @@ impl PollSet {
         // With no room for events, a change that fails is the error of the call.
         // SAFETY: the descriptors are open while they are borrowed; one that is closed later leaves the set by itself.
         unsafe { kevent(&set, &changes, &mut nothing, None) }?;
+        rights::limit_set(set.as_fd())?;
         Ok(Self(set))
     }
 

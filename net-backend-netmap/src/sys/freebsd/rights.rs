@@ -1,0 +1,86 @@
+//! What may be done with each descriptor once it is open (capsicum(4)). What comes later needs no more, and who takes
+//! over the process gets no more.
+
+// UNSAFETY: the calls about rights take descriptors by number, and addresses.
+#![expect(unsafe_code, reason = "calls cap_rights_limit(2) and its like")]
+
+use std::ffi::{c_int, c_ulong};
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+use super::{CONTROL, RECEIVE_SYNC, TRANSMIT_SYNC};
+
+/// What a descriptor of netmap is asked for by ioctl.
+const REQUESTS: [c_ulong; 3] = [CONTROL, TRANSMIT_SYNC, RECEIVE_SYNC];
+
+/// A descriptor of `/dev/netmap` whose memory may be mapped yet.
+pub(in crate::sys) fn limit_mappable(device: BorrowedFd<'_>) -> io::Result<()> {
+    limit(device, &[libc::CAP_MMAP_RW, libc::CAP_EVENT], &REQUESTS)
+}
+
+/// One whose memory is mapped, or never will be.
+pub(in crate::sys) fn limit_mapped(device: BorrowedFd<'_>) -> io::Result<()> {
+    limit(device, &[libc::CAP_EVENT], &REQUESTS)
+}
+
+/// A duplicate that is only waited for.
+pub(in crate::sys) fn limit_source(device: BorrowedFd<'_>) -> io::Result<()> {
+    limit(device, &[libc::CAP_EVENT], &[])
+}
+
+/// A kqueue with all its members.
+pub(super) fn limit_set(kqueue: BorrowedFd<'_>) -> io::Result<()> {
+    limit(kqueue, &[libc::CAP_EVENT, libc::CAP_KQUEUE_EVENT], &[])
+}
+
+/// Leaves of what may be done with the descriptor only `rights` (`CAP_*`) and the ioctl `requests`. To close it and to
+/// duplicate it is always allowed; duplicates have what it has now. One that somebody passed with less keeps less.
+///
+/// # Errors
+///
+/// What cap_rights_limit(2) and cap_ioctls_limit(2) say. Kernels without Capsicum leave everything allowed.
+fn limit(descriptor: BorrowedFd<'_>, rights: &[u64], requests: &[c_ulong]) -> io::Result<()> {
+    let fd = descriptor.as_raw_fd();
+    let mut words = [0_u64; 2];
+    let address = words.as_mut_ptr().cast();
+    // SAFETY: the descriptor is open while borrowed; the kernel writes two words, one cap_rights_t (asserted below).
+    match done(unsafe { libc::__cap_rights_get(libc::CAP_RIGHTS_VERSION, fd, address) }) {
+        Err(error) if error.raw_os_error() == Some(libc::ENOSYS) => return Ok(()),
+        told => told?,
+    }
+    let ioctl = (!requests.is_empty()).then_some(&libc::CAP_IOCTL);
+    for (word, mark) in words.iter_mut().zip(WORDS) {
+        let rights = rights
+            .iter()
+            .chain(ioctl)
+            .filter(|right| *right & mark != 0);
+        *word &= rights.fold(mark, |union, right| union | right);
+    }
+    // SAFETY: the descriptor is open while borrowed; the kernel reads two words, one cap_rights_t (asserted below).
+    done(unsafe { libc::cap_rights_limit(fd, words.as_ptr().cast()) })?;
+    if requests.is_empty() {
+        return Ok(());
+    }
+    // SAFETY: the descriptor is open while borrowed; the kernel reads as many numbers as there are.
+    match done(unsafe { libc::cap_ioctls_limit(fd, requests.as_ptr(), requests.len()) }) {
+        Err(error) if error.raw_os_error() == Some(libc::ENOTCAPABLE) => Ok(()),
+        limited => limited,
+    }
+}
+
+/// The bits by which each word of a `cap_rights_t`, and each right, says which word it is. The version, above, is 0.
+const WORDS: [u64; 2] = [1 << 57, 1 << 58];
+
+fn done(status: c_int) -> io::Result<()> {
+    if status < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
+
+const _: () = {
+    assert!(size_of::<libc::cap_rights_t>() == size_of::<[u64; 2]>());
+    assert!(align_of::<libc::cap_rights_t>() <= align_of::<[u64; 2]>());
+    assert!(libc::CAP_RIGHTS_VERSION == 0);
+    assert!(libc::CAP_READ == WORDS[0] | 1 && libc::CAP_EVENT == WORDS[1] | 0x20);
+};
