@@ -3,5 +3,6 @@
 mod gate;
 mod link;
 pub mod ng;
+mod sys;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

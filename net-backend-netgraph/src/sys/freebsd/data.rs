@@ -1,0 +1,117 @@
+// UNSAFETY: the libc crate has no safe calls with the addresses of AF_NETGRAPH.
+#![expect(unsafe_code, reason = "connect and getsockname take addresses")]
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::sync::Arc;
+
+use net_backend_core::frame_io::Attachment;
+use net_backend_core::{BorrowedDescriptor, Interest, QueuePair, RxSlice, Source, TxSlice};
+use rustix::io::fcntl_dupfd_cloexec;
+
+use super::address::Address;
+use super::{kernel, rights};
+use crate::gate::{Buffers, Data};
+use crate::link::{self, Port, Temper};
+use crate::sys::socket;
+
+/// More frames than a buffer holds, so that emptying it comes to an end also under load.
+const BUFFER_BOUND: usize = 1 << 20;
+
+/// A data socket.
+#[derive(Debug)]
+pub(super) struct DataSocket(pub(super) OwnedFd);
+
+impl DataSocket {
+    /// Whether it belongs to a node, and that of netgraph.
+    ///
+    /// # Errors
+    ///
+    /// `EPROTOTYPE` when it is of something else, `ENOTCONN` when it belongs to no node.
+    pub(super) fn check(&self) -> io::Result<()> {
+        let mut address = Address::EMPTY;
+        let mut length = Address::ROOM;
+        let fd = self.0.as_raw_fd();
+        // SAFETY: the descriptor is open; the address is writable for the length that is told, and any bytes are one.
+        let named = unsafe { libc::getsockname(fd, (&raw mut address).cast(), &raw mut length) };
+        match kernel::check(named) {
+            Ok(()) if address.is_netgraph() && kernel::protocol(&self.0)? == kernel::DATA => Ok(()),
+            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
+                Err(io::Error::from_raw_os_error(libc::ENOTCONN))
+            }
+            _ => Err(io::Error::from_raw_os_error(libc::EPROTOTYPE)),
+        }
+    }
+
+    fn end(&self, interest: Interest) -> io::Result<End> {
+        let socket = fcntl_dupfd_cloexec(&self.0, 3)?;
+        Ok(End { socket, interest })
+    }
+}
+
+impl Data for DataSocket {
+    fn connect(&self, address: &str) -> io::Result<()> {
+        let address = Address::of_name(address)?;
+        let fd = self.0.as_raw_fd();
+        // SAFETY: the descriptor is open; the address is one, of the length that it says, and outlives the call.
+        let connected = unsafe { libc::connect(fd, (&raw const address).cast(), address.length()) };
+        kernel::check(connected)
+    }
+
+    fn set_buffers(&self, send: usize, receive: usize) -> io::Result<Buffers> {
+        Ok(Buffers {
+            send: kernel::set_send_buffer(&self.0, send)?,
+            receive: kernel::set_receive_buffer(&self.0, receive)?,
+        })
+    }
+
+    fn drain(&self) {
+        let mut byte = [0];
+        for _ in 0..BUFFER_BOUND {
+            let mut into = [RxSlice::new(&mut byte)];
+            let received = socket::receive(self.0.as_fd(), &mut into);
+            if received.is_err_and(|error| error.kind() != io::ErrorKind::Interrupted) {
+                return;
+            }
+        }
+    }
+
+    fn limit(&self) -> io::Result<()> {
+        rights::limit_data(self.0.as_fd())
+    }
+
+    fn pair(&self, temper: Temper, attachment: &Arc<Attachment>) -> io::Result<QueuePair> {
+        let rx = self.end(Interest::Readable)?;
+        let tx = self.end(Interest::Writable)?;
+        Ok(link::pair(rx, tx, temper, attachment))
+    }
+
+    fn descriptor(&self) -> BorrowedDescriptor<'_> {
+        self.0.as_fd()
+    }
+}
+
+/// One half's descriptor of a data socket.
+struct End {
+    socket: OwnedFd,
+    interest: Interest,
+}
+
+impl Port for End {
+    #[inline]
+    fn send(&mut self, frame: &[TxSlice<'_>]) -> io::Result<usize> {
+        socket::send(self.socket.as_fd(), frame)
+    }
+
+    #[inline]
+    fn receive(&mut self, into: &mut [RxSlice<'_>]) -> io::Result<usize> {
+        socket::receive(self.socket.as_fd(), into)
+    }
+
+    fn source(&self) -> Source<'_> {
+        Source {
+            descriptor: self.socket.as_fd(),
+            interest: self.interest,
+        }
+    }
+}

@@ -1,0 +1,160 @@
+// UNSAFETY: netgraph's sockets, modules and system variables are reached by calls that rustix does not have.
+#![expect(unsafe_code, reason = "socket, kldload and sysctl are C's")]
+
+use std::ffi::{CString, c_char, c_int, c_ulong};
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::ptr;
+
+use rustix::fs::{Mode, OFlags};
+use rustix::io::fcntl_dupfd_cloexec;
+use rustix::net::sockopt;
+
+use super::address::FAMILY;
+use super::control::ControlSocket;
+use super::data::DataSocket;
+use super::device::Device;
+use crate::gate::{Control, Data, Kernel};
+
+/// FreeBSD's netgraph.
+#[derive(Debug)]
+pub(crate) struct SystemKernel;
+
+/// `NG_DATA` and `NG_CONTROL` (sys/netgraph/ng_socket.h).
+pub(super) const DATA: c_int = 1;
+const CONTROL: c_int = 2;
+
+/// The protocol of a socket (sys/sys/socket.h).
+const SO_PROTOCOL: c_int = 0x1016;
+
+const INTEGER: libc::socklen_t = 4;
+
+const _: () = assert!(size_of::<c_int>() == INTEGER as usize);
+
+// SAFETY: as kldload(2) has it (sys/sys/linker.h); the libc crate does not.
+unsafe extern "C" {
+    fn kldload(file: *const c_char) -> c_int;
+}
+
+impl Kernel for SystemKernel {
+    fn control(&self) -> io::Result<Box<dyn Control>> {
+        Ok(Box::new(ControlSocket(socket(CONTROL)?)))
+    }
+
+    fn data(&self) -> io::Result<Box<dyn Data>> {
+        Ok(Box::new(DataSocket(socket(DATA)?)))
+    }
+
+    fn passed_data(&self, number: i32) -> io::Result<Box<dyn Data>> {
+        let socket = DataSocket(duplicate(number)?);
+        socket.check()?;
+        Ok(Box::new(socket))
+    }
+
+    fn device(&self, path: &str) -> io::Result<Box<dyn Data>> {
+        let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let device = Device(rustix::fs::open(path, flags, Mode::empty())?);
+        device.check()?;
+        Ok(Box::new(device))
+    }
+
+    fn passed_device(&self, number: i32) -> io::Result<Box<dyn Data>> {
+        let device = Device(duplicate(number)?);
+        device.check()?;
+        Ok(Box::new(device))
+    }
+
+    fn load(&self, module: &str) -> io::Result<()> {
+        let module = CString::new(module)?;
+        // SAFETY: the name ends with a zero and outlives the call.
+        match check(unsafe { kldload(module.as_ptr()) }) {
+            Err(error) if error.raw_os_error() == Some(libc::EEXIST) => Ok(()),
+            loaded => loaded,
+        }
+    }
+
+    fn has_interface(&self, name: &str) -> bool {
+        CString::new(name).is_ok_and(|name| {
+            // SAFETY: the name ends with a zero and outlives the call.
+            unsafe { libc::if_nametoindex(name.as_ptr()) != 0 }
+        })
+    }
+
+    fn socket_buffer_limit(&self) -> io::Result<u64> {
+        let mut limit: c_ulong = 0;
+        let mut length = size_of_val(&limit);
+        // SAFETY: the name ends with a zero; the value is writable for the length that is told; nothing is set.
+        let asked = unsafe {
+            libc::sysctlbyname(
+                c"kern.ipc.maxsockbuf".as_ptr(),
+                (&raw mut limit).cast(),
+                &raw mut length,
+                ptr::null(),
+                0,
+            )
+        };
+        check(asked)?;
+        Ok(limit)
+    }
+}
+
+/// Sets it unless `bytes` is 0; returns what it is.
+pub(super) fn set_send_buffer(socket: &OwnedFd, bytes: usize) -> io::Result<usize> {
+    if bytes > 0 {
+        sockopt::set_socket_send_buffer_size(socket, bytes)?;
+    }
+    Ok(sockopt::socket_send_buffer_size(socket)?)
+}
+
+/// As [`set_send_buffer`].
+pub(super) fn set_receive_buffer(socket: &OwnedFd, bytes: usize) -> io::Result<usize> {
+    if bytes > 0 {
+        sockopt::set_socket_recv_buffer_size(socket, bytes)?;
+    }
+    Ok(sockopt::socket_recv_buffer_size(socket)?)
+}
+
+/// The protocol of a socket, [`DATA`] for data sockets.
+pub(super) fn protocol(socket: &OwnedFd) -> io::Result<c_int> {
+    let mut protocol: c_int = 0;
+    let mut length = INTEGER;
+    // SAFETY: the descriptor is open; the value is writable for the length that is told, and any bits are an integer.
+    let asked = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            SO_PROTOCOL,
+            (&raw mut protocol).cast(),
+            &raw mut length,
+        )
+    };
+    check(asked)?;
+    Ok(protocol)
+}
+
+pub(super) fn check(outcome: c_int) -> io::Result<()> {
+    match outcome {
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    }
+}
+
+fn socket(protocol: c_int) -> io::Result<OwnedFd> {
+    let kind = libc::SOCK_DGRAM | libc::SOCK_CLOEXEC;
+    // SAFETY: three numbers.
+    let socket = unsafe { libc::socket(FAMILY.into(), kind, protocol) };
+    check(socket)?;
+    // SAFETY: it was made just now, and nobody else has it.
+    Ok(unsafe { OwnedFd::from_raw_fd(socket) })
+}
+
+/// A duplicate of descriptor `number`.
+fn duplicate(number: i32) -> io::Result<OwnedFd> {
+    if number < 0 {
+        return Err(io::Error::from_raw_os_error(libc::EBADF));
+    }
+    // SAFETY: the number is not -1, and the borrow ends in this function; should the descriptor not be open, or be
+    // closed meanwhile, the one call on it fails or duplicates whatever has that number, and touches no memory.
+    let descriptor = unsafe { BorrowedFd::borrow_raw(number) };
+    Ok(fcntl_dupfd_cloexec(descriptor, 3)?)
+}
