@@ -39,7 +39,8 @@
 //! ```
 //!
 //! Cases are named `rig/concern/what` and take the arguments of `cargo test`. A case about something that the
-//! backend does not offer is ignored, as are all cases of a rig that is not available here; the reason is in the output.
+//! backend does not offer is not run, nor is any case of a rig that is not available here; the reasons are in the
+//! output, which ends with a line for each rig. No environment is needed, nor any file that the backend does not need.
 //!
 //! | Environment variable | Meaning |
 //! |---|---|
@@ -57,11 +58,13 @@ mod random;
 mod rig;
 mod runner;
 mod segments;
+mod suite;
 mod sys;
 
 pub use failure::Failure;
 pub use peer::{BackendPeer, NoPeer};
 pub use ping::{Ping, Station};
 pub use rig::{Opened, Path, Peer, Rig, RigTraits, Seen};
-pub use runner::main;
+pub use runner::{is_required, main};
+pub use suite::{Suite, Verdict};
 pub use sys::{Edge, closes_on_exec, ready};

@@ -1,21 +1,19 @@
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
-use libtest_mimic::{Arguments, Completion, Failed, Trial};
-
 use super::bench::Bench;
 use super::cases::{self, Case};
-use super::{Failure, Rig};
+use super::{Failure, Rig, Suite, Verdict};
 
-/// Runs the cases that apply to each rig, as the arguments of the program say; returns what `main` returns.
+/// Runs the cases that apply to each rig, as the arguments of the program say, and ends with a line for each rig;
+/// returns what `main` returns.
 pub fn main(rigs: Vec<Box<dyn Rig>>) -> ExitCode {
-    let arguments = Arguments::from_args();
     let alone = Arc::new(RwLock::new(()));
-    let trials = rigs
-        .into_iter()
-        .flat_map(|rig| trials(rig, &alone))
-        .collect();
-    libtest_mimic::run(&arguments, trials).exit_code()
+    let mut suite = Suite::new();
+    for rig in rigs {
+        add(&mut suite, rig, &alone);
+    }
+    suite.run()
 }
 
 /// A rig, and what its cases share.
@@ -30,23 +28,25 @@ struct Stand {
     alone: Arc<RwLock<()>>,
 }
 
-fn trials(rig: Box<dyn Rig>, alone: &Arc<RwLock<()>>) -> Vec<Trial> {
+fn add(suite: &mut Suite, rig: Box<dyn Rig>, alone: &Arc<RwLock<()>>) {
     let stand = Arc::new(Stand {
-        required: required(rig.group(), std::env::var("NET_BACKEND_REQUIRE").ok()),
+        required: is_required(rig.group()),
         rig,
         unavailable: OnceLock::new(),
         turn: Mutex::new(()),
         alone: Arc::clone(alone),
     });
     let traits = stand.rig.traits();
-    cases::all()
-        .filter(|case| (case.needs)(&traits))
-        .map(|case| {
-            let stand = Arc::clone(&stand);
-            let name = format!("{}/{}", stand.rig.name(), case.name);
-            Trial::ignorable_test(name, move || stand.run(case))
-        })
-        .collect()
+    for case in cases::all().filter(|case| (case.needs)(&traits)) {
+        let stand = Arc::clone(&stand);
+        let name = stand.rig.name().to_owned();
+        suite.add(&name, case.name, move || stand.run(case));
+    }
+}
+
+/// Whether `NET_BACKEND_REQUIRE` says that this group of rigs has to be available.
+pub fn is_required(group: &str) -> bool {
+    required(group, std::env::var("NET_BACKEND_REQUIRE").ok())
 }
 
 /// Whether the groups in `NET_BACKEND_REQUIRE` include this one.
@@ -57,7 +57,7 @@ fn required(group: &str, groups: Option<String>) -> bool {
 }
 
 impl Stand {
-    fn run(&self, case: &Case) -> Result<Completion, Failed> {
+    fn run(&self, case: &Case) -> Verdict {
         // A case that fails poisons nothing: there is no data behind these locks.
         let (_shared, _exclusive) = if case.alone {
             let guard = self.alone.write().unwrap_or_else(PoisonError::into_inner);
@@ -69,12 +69,12 @@ impl Stand {
         let turn = self.rig.traits().serial.then_some(&self.turn);
         let _turn = turn.map(|turn| turn.lock().unwrap_or_else(PoisonError::into_inner));
         match self.attempt(case) {
-            Ok(()) => Ok(Completion::Completed),
+            Ok(()) => Verdict::Passed,
             Err(failure) if failure.is_not_applicable() => {
-                Ok(Completion::ignored_with(failure.message()))
+                Verdict::NotRun(failure.message().to_owned())
             }
             Err(failure) if failure.is_unavailable() => self.not_here(failure.message()),
-            Err(failure) => Err(failure.message().into()),
+            Err(failure) => Verdict::Failed(failure.message().to_owned()),
         }
     }
 
@@ -85,12 +85,12 @@ impl Stand {
         (case.run)(&mut Bench::open(&*self.rig)?)
     }
 
-    fn not_here(&self, reason: &str) -> Result<Completion, Failed> {
+    fn not_here(&self, reason: &str) -> Verdict {
         let reason = self.unavailable.get_or_init(|| reason.to_owned());
         if self.required {
-            return Err(format!("required, and not available: {reason}").into());
+            return Verdict::Failed(format!("required, and not available: {reason}"));
         }
-        Ok(Completion::ignored_with(format!("not available: {reason}")))
+        Verdict::NotRun(format!("not available: {reason}"))
     }
 }
 
@@ -115,7 +115,7 @@ mod tests {
         }
     }
 
-    fn run_absent(required: bool) -> Result<Completion, Failed> {
+    fn run_absent(required: bool) -> Verdict {
         let stand = Stand {
             rig: Box::new(Absent),
             unavailable: OnceLock::new(),
@@ -128,12 +128,10 @@ mod tests {
 
     #[test]
     fn what_is_not_available_is_ignored_unless_required() {
-        assert!(run_absent(false).is_ok());
-        let failed = run_absent(true).err().unwrap();
-        assert_eq!(
-            failed.message(),
-            Some("required, and not available: /dev/net/tun: Permission denied")
-        );
+        let reason = "not available: /dev/net/tun: Permission denied";
+        assert_eq!(run_absent(false), Verdict::NotRun(reason.to_owned()));
+        let failed = Verdict::Failed(format!("required, and {reason}"));
+        assert_eq!(run_absent(true), failed);
     }
 
     #[test]

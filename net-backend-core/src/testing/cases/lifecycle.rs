@@ -4,6 +4,7 @@ use std::fs;
 
 use super::{Bench, Case};
 use crate::testing::failure::ensure;
+use crate::testing::sys::open_descriptors;
 use crate::testing::{Failure, Path};
 use crate::{Activation, HeaderLength, RxSlice, TxSlice};
 
@@ -20,11 +21,8 @@ pub(super) const CASES: &[Case] = &[
 
 /// Open descriptors and running threads of this process, where one can see them.
 fn resources() -> (Option<usize>, Option<usize>) {
-    let count = |directory: &str| fs::read_dir(directory).ok().map(Iterator::count);
-    (
-        count("/proc/self/fd").or_else(|| count("/dev/fd")),
-        count("/proc/self/task"),
-    )
+    let threads = fs::read_dir("/proc/self/task").ok().map(Iterator::count);
+    (open_descriptors(), threads)
 }
 
 fn expect_same(before: (Option<usize>, Option<usize>)) -> Result<(), Failure> {

@@ -1,6 +1,7 @@
 //! Sources: silent while there is nothing, ready when there is something, level- and edge-triggered.
 
 use std::collections::HashSet;
+use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
 use super::{Bench, Case};
@@ -8,7 +9,7 @@ use crate::testing::Failure;
 use crate::testing::bench::PATIENCE;
 use crate::testing::failure::ensure;
 use crate::testing::frames::Frame;
-use crate::testing::sys::{Edge, closes_on_exec, ready};
+use crate::testing::sys::{self, Edge, closes_on_exec, ready};
 use crate::{Activation, BorrowedDescriptor, RxSlice, Source};
 
 pub(super) const CASES: &[Case] = &[
@@ -28,7 +29,7 @@ const BLOCKED: Duration = Duration::from_millis(500);
 /// Registers an edge-triggered wait, where the operating system has one.
 pub(super) fn listen(source: Source<'_>) -> Result<Edge, Failure> {
     Edge::new(source).map_err(|error| match error.kind() {
-        std::io::ErrorKind::Unsupported => Failure::not_applicable("no edge-triggered wait here"),
+        ErrorKind::Unsupported => Failure::not_applicable("no edge-triggered wait here"),
         _ => error.into(),
     })
 }
@@ -47,14 +48,54 @@ fn idle_does_not_block(bench: &mut Bench<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Receives until there is nothing, then counts wake-ups that bring nothing for 200 ms.
+/// A level-triggered wait.
+enum Level {
+    /// poll(2): registered for each wait anew.
+    Each,
+    /// What stays registered.
+    Lasting(sys::Level),
+}
+
+impl Level {
+    /// All that the operating system has.
+    fn all(source: Source<'_>) -> Result<Vec<Self>, Failure> {
+        match sys::Level::new(source) {
+            Ok(lasting) => Ok(vec![Self::Each, Self::Lasting(lasting)]),
+            Err(error) if error.kind() == ErrorKind::Unsupported => Ok(vec![Self::Each]),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn wait(&self, source: Source<'_>, timeout: Duration) -> Result<bool, Failure> {
+        match self {
+            Self::Each => Ok(ready(source, timeout)?),
+            Self::Lasting(lasting) => Ok(lasting.wait(timeout)?),
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Each => "poll",
+            Self::Lasting(_) => "a lasting registration",
+        }
+    }
+}
+
+/// Receives until there is nothing, then counts wake-ups that bring nothing for 200 ms, with each level-triggered wait.
 pub(super) fn expect_silence(bench: &mut Bench<'_>) -> Result<(), Failure> {
+    for level in Level::all(bench.pair(0)?.rx.source())? {
+        expect_silence_by(bench, &level)?;
+    }
+    Ok(())
+}
+
+fn expect_silence_by(bench: &mut Bench<'_>, level: &Level) -> Result<(), Failure> {
     bench.drain(0)?;
     let deadline = Instant::now() + Duration::from_millis(200);
     let mut vain = 0;
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() || !ready(bench.pair(0)?.rx.source(), left)? {
+        if left.is_zero() || !level.wait(bench.pair(0)?.rx.source(), left)? {
             break;
         }
         if bench.receive_now(0)?.is_none() {
@@ -63,7 +104,11 @@ pub(super) fn expect_silence(bench: &mut Bench<'_>) -> Result<(), Failure> {
         bench.drain(0)?;
     }
     // One ring that comes late is no busy loop.
-    ensure!(vain <= 2, "{vain} wake-ups without a frame within 200 ms");
+    let name = level.name();
+    ensure!(
+        vain <= 2,
+        "{vain} wake-ups by {name} without a frame within 200 ms"
+    );
     Ok(())
 }
 
@@ -142,16 +187,18 @@ fn check_open(descriptor: BorrowedDescriptor<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Ready while there is something, however often one asks.
+/// Ready while there is something, however often one asks, and in whatever way.
 fn level(bench: &mut Bench<'_>) -> Result<(), Failure> {
     bench.plain()?;
-    for _ in 0..20 {
+    let levels = Level::all(bench.pair(0)?.rx.source())?;
+    for round in 0..20 {
         bench.drain(0)?;
         let frame = bench.frame(60);
         bench.inject(0, &frame)?;
-        for _ in 0..3 {
-            let is_ready = ready(bench.pair(0)?.rx.source(), PATIENCE)?;
-            ensure!(is_ready, "not ready though a frame is there");
+        for level in levels.iter().cycle().skip(round).take(6) {
+            let is_ready = level.wait(bench.pair(0)?.rx.source(), PATIENCE)?;
+            let name = level.name();
+            ensure!(is_ready, "not ready by {name} though a frame is there");
         }
         bench.expect_received(0, &frame)?;
     }

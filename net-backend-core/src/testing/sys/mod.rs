@@ -1,7 +1,7 @@
 //! What the suite needs from the operating system to wait like a VMM does.
 //!
-//! Each of `unix` and `unsupported` supplies `ready` and `closes_on_exec`; each of `epoll`, `kqueue` and
-//! `no_edge` supplies `Edge`.
+//! Each of `unix` and `unsupported` supplies `ready`, `closes_on_exec` and `open_descriptors`; each of `epoll`, `kqueue`
+//! and `no_edge` supplies `Edge` and `Level`.
 
 #[cfg(not(unix))]
 #[path = "unsupported.rs"]
@@ -35,4 +35,6 @@ mod edge;
 mod edge;
 
 pub use edge::Edge;
+pub(super) use edge::Level;
+pub(super) use imp::open_descriptors;
 pub use imp::{closes_on_exec, ready};

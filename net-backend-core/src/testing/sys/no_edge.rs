@@ -26,3 +26,17 @@ impl Edge {
         match self.0 {}
     }
 }
+
+/// A level-triggered wait that cannot stay registered on this operating system.
+#[derive(Debug)]
+pub(in crate::testing) struct Level(std::convert::Infallible);
+
+impl Level {
+    pub(in crate::testing) fn new(_: Source<'_>) -> io::Result<Self> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    pub(in crate::testing) fn wait(&self, _: Duration) -> io::Result<bool> {
+        match self.0 {}
+    }
+}
