@@ -13,10 +13,13 @@ mod multiqueue;
 mod offloads;
 mod readiness;
 mod receiving;
+mod sandbox;
 mod stress;
 
 use super::bench::Bench;
 use super::{Failure, Path, RigTraits};
+
+pub(super) use sandbox::as_child;
 
 /// One case.
 pub(super) struct Case {
@@ -79,6 +82,7 @@ pub(super) fn all() -> impl Iterator<Item = &'static Case> {
         multiqueue::CASES,
         counters::CASES,
         model::CASES,
+        sandbox::CASES,
         stress::CASES,
     ]
     .into_iter()
