@@ -1,7 +1,9 @@
-//! The far end of a tap, for tests and benchmarks: network namespaces to make taps in, and what is needed to look
-//! at their other side. Linux only; elsewhere everything here says [`io::ErrorKind::Unsupported`].
+//! The far end of a tap, for tests and benchmarks: interfaces, what joins them, and what is needed to look at their
+//! other side. No tool is started. What a system does not have says [`io::ErrorKind::Unsupported`].
 //!
-//! No privilege is needed where users may make namespaces, no tool is started, and nothing outlives the process.
+//! On Linux there are network namespaces to make taps in: no privilege is needed where users may make namespaces,
+//! and nothing outlives the process. On FreeBSD interfaces are made in the network of the system, which needs root, and
+//! whoever makes one has to [delete](Interface::delete) it; there are neither namespaces nor addresses.
 
 mod dhcp;
 
@@ -17,6 +19,18 @@ use net_backend_core::MacAddr;
 use crate::sys::testing as imp;
 
 pub use dhcp::Lease;
+
+/// Gets ready to make interfaces that are in nobody's way. First thing in `main`, while there is one thread.
+///
+/// Linux: [`enter_private_network`]. FreeBSD: loads the drivers of taps, epairs and bridges where they are modules; names of
+/// interfaces are the whole system's.
+///
+/// # Errors
+///
+/// What the system says, with what to change about it; `PermissionDenied` on FreeBSD for others than root.
+pub fn prepare_interfaces() -> io::Result<()> {
+    imp::prepare_interfaces()
+}
 
 /// Puts this process into a network namespace of its own, in which it may do everything: make taps, open raw
 /// sockets. Its loopback interface is up. Threads that are made later are in it too.
@@ -235,18 +249,28 @@ impl Interface {
         imp::throttle(&self.name, bytes_per_second)
     }
 
-    /// Deletes it, even while it is in use.
+    /// Makes two interfaces of FreeBSD with a cable between them, an epair(4). The system chooses the names; deleting one
+    /// deletes both.
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// What the system says; `Unsupported` on others.
+    pub fn add_epair() -> io::Result<[Self; 2]> {
+        Ok(imp::add_epair()?.map(Self::named))
+    }
+
+    /// Deletes it, even while it is in use, but for a tap of FreeBSD.
+    ///
+    /// # Errors
+    ///
+    /// What the system says; `ResourceBusy` for a tap of FreeBSD that somebody has open.
     pub fn delete(&self) -> io::Result<()> {
         imp::delete(&self.name)
     }
 }
 
-/// A raw socket on an interface: the far end of a tap. What it sends comes out of the tap, what is written to the
-/// tap arrives here. It does not see what the host itself sends.
+/// A raw socket on an interface, or bpf(4) on FreeBSD: the far end of a tap. What it sends comes out of the tap, what is
+/// written to the tap arrives here. It does not see what the host itself sends.
 #[derive(Debug)]
 pub struct PacketSocket(imp::PacketSocket);
 
@@ -267,7 +291,7 @@ impl PacketSocket {
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// What the system says; `Unsupported` on FreeBSD.
     pub fn with_header(interface: &Interface) -> io::Result<Self> {
         imp::PacketSocket::open(&interface.name, true).map(Self)
     }

@@ -91,6 +91,11 @@ pub(crate) fn join_bridge(name: &str, bridge: &str) -> io::Result<()> {
     request(libc::RTM_NEWLINK, 0, &message).map_err(|error| failed(name, "bridging", &error))
 }
 
+pub(crate) fn add_epair() -> io::Result<[String; 2]> {
+    let message = "epairs exist on FreeBSD only";
+    Err(io::Error::new(io::ErrorKind::Unsupported, message))
+}
+
 /// A token bucket filter (tc-tbf(8)) for what the host sends on the interface.
 pub(crate) fn throttle(name: &str, bytes_per_second: u32) -> io::Result<()> {
     /// Bytes that wait, and bytes that may go at once.

@@ -22,6 +22,10 @@ pub(crate) fn enter_private_network() -> io::Result<()> {
     prepare()
 }
 
+pub(crate) fn prepare_interfaces() -> io::Result<()> {
+    enter_private_network()
+}
+
 pub(crate) fn allow_namespaces() -> io::Result<()> {
     let capabilities = capabilities(None)?;
     if !capabilities.effective.contains(CapabilitySet::SYS_ADMIN) {
