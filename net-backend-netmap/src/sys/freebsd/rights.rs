@@ -33,29 +33,26 @@ pub(super) fn limit_set(kqueue: BorrowedFd<'_>) -> io::Result<()> {
     limit(kqueue, &[libc::CAP_EVENT, libc::CAP_KQUEUE_EVENT], &[])
 }
 
-/// Leaves of what may be done with the descriptor only `rights` (`CAP_*`) and the ioctl `requests`. To close it and to
+/// Leaves of what may be done with the descriptor only what is `wanted` (`CAP_*`) and the ioctl `requests`. To close it and to
 /// duplicate it is always allowed; duplicates have what it has now. One that somebody passed with less keeps less.
 ///
 /// # Errors
 ///
 /// What cap_rights_limit(2) and cap_ioctls_limit(2) say. Kernels without Capsicum leave everything allowed.
-fn limit(descriptor: BorrowedFd<'_>, rights: &[u64], requests: &[c_ulong]) -> io::Result<()> {
-    let fd = descriptor.as_raw_fd();
-    let mut words = [0_u64; 2];
-    let address = words.as_mut_ptr().cast();
-    // SAFETY: the descriptor is open while borrowed; the kernel writes two words, one cap_rights_t (asserted below).
-    match done(unsafe { libc::__cap_rights_get(libc::CAP_RIGHTS_VERSION, fd, address) }) {
+fn limit(descriptor: BorrowedFd<'_>, wanted: &[u64], requests: &[c_ulong]) -> io::Result<()> {
+    let mut words = match rights(descriptor) {
         Err(error) if error.raw_os_error() == Some(libc::ENOSYS) => return Ok(()),
-        told => told?,
-    }
+        words => words?,
+    };
     let ioctl = (!requests.is_empty()).then_some(&libc::CAP_IOCTL);
     for (word, mark) in words.iter_mut().zip(WORDS) {
-        let rights = rights
+        let wanted = wanted
             .iter()
             .chain(ioctl)
             .filter(|right| *right & mark != 0);
-        *word &= rights.fold(mark, |union, right| union | right);
+        *word &= wanted.fold(mark, |union, right| union | right);
     }
+    let fd = descriptor.as_raw_fd();
     // SAFETY: the descriptor is open while borrowed; the kernel reads two words, one cap_rights_t (asserted below).
     done(unsafe { libc::cap_rights_limit(fd, words.as_ptr().cast()) })?;
     if requests.is_empty() {
@@ -68,6 +65,17 @@ fn limit(descriptor: BorrowedFd<'_>, rights: &[u64], requests: &[c_ulong]) -> io
     }
 }
 
+/// The rights that a descriptor has, as a `cap_rights_t`.
+fn rights(of: BorrowedFd<'_>) -> io::Result<[u64; 2]> {
+    let mut words = [0; 2];
+    let address = words.as_mut_ptr().cast();
+    // SAFETY: the descriptor is open while borrowed; the kernel writes two words, one cap_rights_t (asserted below).
+    let status =
+        unsafe { libc::__cap_rights_get(libc::CAP_RIGHTS_VERSION, of.as_raw_fd(), address) };
+    done(status)?;
+    Ok(words)
+}
+
 /// The bits by which each word of a `cap_rights_t`, and each right, says which word it is. The version, above, is 0.
 const WORDS: [u64; 2] = [1 << 57, 1 << 58];
 
@@ -77,6 +85,9 @@ fn done(status: c_int) -> io::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
 
 const _: () = {
     assert!(size_of::<libc::cap_rights_t>() == size_of::<[u64; 2]>());
