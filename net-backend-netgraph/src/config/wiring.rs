@@ -11,7 +11,7 @@ const WIRING: &[&str] = &["peerhook", "hook", "socket"];
 
 pub(super) fn read(uri: &Uri, options: &Options<'_>) -> Result<Wiring, ConfigError> {
     if let Some(place) = uri.target().find('?') {
-        let message = "has a question mark in front of the options, which no URI has; write [ID] instead of the name";
+        let message = "has a question mark in front of the options, where a URI has none; write [ID]: instead of the name";
         return Err(uri.target_error_at(ConfigProblem::BadTarget, place, message));
     }
     options.exclusive("bridge", "mkpeer")?;
@@ -85,9 +85,7 @@ fn bridges_only(options: &Options<'_>) -> Result<(), ConfigError> {
     let persists = options.value("persist");
     let persists = persists.filter(|value| value.text() != "off");
     match options.value("uplink").or(persists) {
-        Some(value) => {
-            Err(value.error("is about a bridge; write bridge=NAME too, or leave it out"))
-        }
+        Some(value) => Err(value.error("is for bridge=NAME only; leave it out")),
         None => Ok(()),
     }
 }
@@ -200,7 +198,7 @@ fn can_be_made(value: &OptionValue<'_>, type_name: &TypeName) -> Result<(), Conf
             "cannot be made: every Ethernet interface has such a node when ng_ether is loaded; write netgraph:em0:?peerhook=lower",
         )),
         "socket" => Err(value.error(
-            "cannot be made: such a node belongs to a socket of a program; connect two of them by name",
+            "cannot be made: such a node belongs to a program; write its name, as netgraph:NAME:?peerhook=HOOK",
         )),
         name => match name.strip_prefix("ng_") {
             Some(bare) => Err(value.error(format!(
