@@ -1,13 +1,20 @@
 //! `cargo xtask cross`: the oldest supported Rust, and the systems that this machine is not.
 
+mod image;
+mod link;
+mod zig;
+
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Args;
 
 use crate::steps::{self, Steps};
 use crate::toolchain::Toolchain;
 use crate::workspace::Workspace;
+use zig::Zig;
+
+pub(crate) use zig::{LinkOptions, link as link_for_freebsd};
 
 const CORE: &str = "net-backend-core";
 const FREEBSD: &str = "x86_64-unknown-freebsd";
@@ -25,15 +32,26 @@ const CORE_TARGETS: &[(&str, &[&str])] = &[
 /// Everything here is done with the Rust version that the manifests promise (`rust-version`), so each step checks
 /// that promise too. On this machine's system and on FreeBSD all library crates are checked, with all features,
 /// tests and examples; FreeBSD with clippy. On macOS, illumos and Windows the core is checked. The standard
-/// library of these systems is built from source (`-Zbuild-std`), nothing is linked or run.
+/// library of these systems is built from source (`-Zbuild-std`).
 ///
-/// The toolchain comes from Debian's packages (rustc-web and others). `--setup` downloads and unpacks them under
-/// target/toolchains; nothing is installed into the system.
+/// All tests and examples are then linked for FreeBSD on x86_64, and are found in target/freebsd: tests/ has a program for
+/// the unit tests of each crate (CRATE-unit) and one for each of its other tests (CRATE-conformance), examples/ the
+/// examples, and tests.txt lists the tests in the order in which to run them. They run on FreeBSD 14.0 and later, and need
+/// nothing there but the dynamic loader and the C library (libc, libthr, libm), which is checked: copy the directory there
+/// and run them. They cannot be linked statically, because zig has only the names of what is in that C library.
+/// libslirp is opened at run time; without it the cases that need it are skipped.
+///
+/// The toolchain comes from Debian's packages (rustc-web and others), zig, which links, from PyPI (the wheel ziglang).
+/// `--setup` downloads and unpacks them under target/toolchains; only pip itself (python3-pip) is installed into the system,
+/// where it is missing. Without zig nothing is linked, and that step is reported as skipped.
 #[derive(Args, Debug)]
 pub(crate) struct Options {
-    /// Download the toolchain from Debian's archive and unpack it under target/toolchains
+    /// Download the toolchain from Debian's archive, and zig from PyPI, and unpack them under target/toolchains
     #[arg(long)]
     setup: bool,
+    /// Only link the tests and examples for FreeBSD, and fail without zig
+    #[arg(long)]
+    only_link: bool,
     /// Use this toolchain instead (`rustc --print sysroot` of one with rust-src and clippy)
     #[arg(long, value_name = "DIRECTORY")]
     toolchain: Option<PathBuf>,
@@ -52,24 +70,39 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     };
     println!("toolchain: {toolchain}");
     let mut steps = Steps::default();
+    if !options.only_link {
+        check(&workspace, &toolchain, &mut steps);
+    }
+    let name = format!("{FREEBSD}: linked tests, examples");
+    match Zig::find(&workspace, options.setup) {
+        Ok(None) if !options.only_link => steps.skip(name, zig::remedy(&workspace)),
+        found => steps.step(name, || {
+            let zig = found?.with_context(|| zig::remedy(&workspace))?;
+            link::freebsd(&workspace, &toolchain, &zig)
+        }),
+    }
+    steps.finish()
+}
+
+/// What needs no linker.
+fn check(workspace: &Workspace, toolchain: &Toolchain, steps: &mut Steps) {
     // First what users build, then everything: tests may choose features of dependencies that break the build.
     for (what, targets) in [
         ("libraries", None),
         ("tests, examples", Some("--all-targets")),
     ] {
         steps.step(format!("this system: {what}"), || {
-            host(&workspace, &toolchain, targets)
+            host(workspace, toolchain, targets)
         });
         steps.step(format!("{FREEBSD}: {what}"), || {
-            freebsd(&workspace, &toolchain, targets)
+            freebsd(workspace, toolchain, targets)
         });
     }
     for (target, without) in CORE_TARGETS {
         steps.step(format!("{target}: core"), || {
-            core(&workspace, &toolchain, target, without)
+            core(workspace, toolchain, target, without)
         });
     }
-    steps.finish()
 }
 
 fn host(workspace: &Workspace, toolchain: &Toolchain, targets: Option<&str>) -> Result<()> {

@@ -25,6 +25,8 @@ enum Cli {
     Demo(demo::Options),
     Bench(bench::Options),
     Vm(vm::Options),
+    #[command(hide = true)]
+    LinkForFreebsd(cross::LinkOptions),
 }
 
 fn main() -> ExitCode {
@@ -35,6 +37,7 @@ fn main() -> ExitCode {
         Cli::Demo(options) => demo::run(&options),
         Cli::Bench(options) => bench::run(&options),
         Cli::Vm(options) => vm::run(&options),
+        Cli::LinkForFreebsd(options) => cross::link_for_freebsd(&options),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -112,19 +112,33 @@ impl Workspace {
         version.context("no `rust-version` in the workspace's manifests")
     }
 
+    /// The libraries, each behind those that it depends on.
+    pub(crate) fn libraries_in_order(&self) -> Vec<&Package> {
+        let mut libraries: Vec<&Package> = self.libraries().collect();
+        // Who depends on another needs all that this one needs, and it.
+        libraries.sort_by_cached_key(|library| (self.needed_by([*library]).len(), &library.name));
+        libraries
+    }
+
     /// The crates that users build when they depend on the libraries: the libraries, and what they depend on
     /// outside of tests and build scripts.
     pub(crate) fn dependencies_of_libraries(&self) -> Vec<&Package> {
+        self.needed_by(self.libraries())
+    }
+
+    /// `packages`, and what they depend on outside of tests and build scripts.
+    fn needed_by<'a>(
+        &'a self,
+        packages: impl IntoIterator<Item = &'a Package>,
+    ) -> Vec<&'a Package> {
         let nodes: HashMap<&str, &Node> = self
             .resolve
             .nodes
             .iter()
             .map(|node| (node.id.as_str(), node))
             .collect();
-        let mut waiting: Vec<&str> = self
-            .libraries()
-            .map(|package| package.id.as_str())
-            .collect();
+        let packages = packages.into_iter();
+        let mut waiting: Vec<&str> = packages.map(|package| package.id.as_str()).collect();
         let mut seen = HashSet::new();
         while let Some(id) = waiting.pop() {
             if seen.insert(id) {
@@ -207,6 +221,18 @@ pub(crate) mod tests {
         let dependencies = workspace.dependencies_of_libraries();
         assert_eq!(names(dependencies), ["library", "used"]);
         assert_eq!(workspace.rust_version().unwrap(), "1.85");
+    }
+
+    #[test]
+    fn a_library_comes_behind_those_that_it_depends_on() {
+        let mut workspace = small();
+        // As if they were members; `library` depends on `used`.
+        workspace
+            .workspace_members
+            .extend(["used".to_owned(), "tool".to_owned()]);
+        let order = workspace.libraries_in_order().into_iter();
+        let names: Vec<&str> = order.map(|package| package.name.as_str()).collect();
+        assert_eq!(names, ["tool", "used", "library"]);
     }
 
     #[test]
