@@ -104,7 +104,7 @@ pub enum DropReason {
     Truncated,
     /// Refused by a filter or a rule.
     Policy,
-    /// For the guest, and it had not received what came before.
+    /// Whoever was to receive it had not received what came before.
     NoRoom,
 }
 

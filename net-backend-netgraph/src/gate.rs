@@ -9,8 +9,6 @@ use std::time::Duration;
 use net_backend_core::frame_io::Attachment;
 use net_backend_core::{BorrowedDescriptor, QueuePair};
 
-use crate::link::Temper;
-
 /// A netgraph kernel. Errors are io errors with the errno of the system call.
 pub(crate) trait Kernel: Send + Sync + Debug {
     /// A control socket, and with it a node of type `socket` without name:
@@ -162,3 +160,15 @@ pub(crate) struct Buffers {
     pub(crate) send: usize,
     pub(crate) receive: usize,
 }
+
+/// How a link behaves that is not well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Temper {
+    /// How long a frame may be busy before it is dropped.
+    pub(crate) patience: Duration,
+    /// Whether without a hook the link is down only. Otherwise it is gone.
+    pub(crate) lingers: bool,
+}
+
+/// Bytes of the longest frame that ng_device(4) takes: `IP_MAXPACKET`, as `ngdwrite` in sys/netgraph/ng_device.c has it.
+pub(crate) const LONGEST_OF_DEVICE: usize = 65535;

@@ -13,12 +13,7 @@ pub fn adapt_header(pair: QueuePair, native: HeaderLength, wanted: HeaderLength)
         return pair;
     }
     QueuePair {
-        rx: Box::new(HeaderRx {
-            inner: pair.rx,
-            native,
-            wanted,
-            counters: Counters::new(),
-        }),
+        rx: adapt_received_header(pair.rx, native, wanted),
         tx: Box::new(HeaderTx {
             inner: pair.tx,
             native,
@@ -26,6 +21,23 @@ pub fn adapt_header(pair: QueuePair, native: HeaderLength, wanted: HeaderLength)
             counters: Counters::new(),
         }),
     }
+}
+
+/// [`adapt_header`] for the receive half alone.
+pub fn adapt_received_header(
+    rx: Box<dyn RxQueue>,
+    native: HeaderLength,
+    wanted: HeaderLength,
+) -> Box<dyn RxQueue> {
+    if native == wanted {
+        return rx;
+    }
+    Box::new(HeaderRx {
+        inner: rx,
+        native,
+        wanted,
+        counters: Counters::new(),
+    })
 }
 
 /// Pieces of a frame that find room on the stack; longer lists are allocated.

@@ -103,6 +103,16 @@ impl Client {
         }
     }
 
+    /// From now on it can only be listened to: [`next_message`](Self::next_message) and what is built on that.
+    ///
+    /// # Errors
+    ///
+    /// What `cap_rights_limit(2)` said.
+    pub(crate) fn limit(&self) -> Result<(), Error> {
+        let limited = self.control.limit();
+        limited.map_err(|cause| Error::system("cap_rights_limit", "the control socket", cause))
+    }
+
     /// The control socket. Messages that were kept for [`next_message`](Self::next_message) are lost.
     pub(crate) fn into_control(self) -> Box<dyn Control> {
         self.control

@@ -11,8 +11,8 @@ use rustix::io::fcntl_dupfd_cloexec;
 
 use super::address::Address;
 use super::{kernel, rights};
-use crate::gate::{Buffers, Data};
-use crate::link::{self, Port, Temper};
+use crate::gate::{Buffers, Data, Temper};
+use crate::sys::link::{self, Port};
 use crate::sys::socket;
 
 /// More frames than a buffer holds, so that emptying it comes to an end also under load.

@@ -1,21 +1,25 @@
-// UNSAFETY: frames may lie in guest memory, for which there is no safe writev(2) and readv(2).
+// UNSAFETY: frames may lie in guest memory, for which there is no safe writev(2) and readv(2); kevent(2) registers a
+// descriptor by number.
 #![expect(
     unsafe_code,
-    reason = "vectored I/O on memory that is known only by address"
+    reason = "vectored I/O on memory that is known only by address, and kevent"
 )]
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::ptr::null_mut;
 use std::sync::Arc;
+use std::time::Duration;
 
 use net_backend_core::frame_io::Attachment;
 use net_backend_core::{BorrowedDescriptor, Interest, QueuePair, RxSlice, Source, TxSlice};
+use rustix::event::kqueue::{Event, EventFilter, EventFlags, kevent, kqueue};
 use rustix::fs::{FileType, OFlags, fcntl_getfl, fcntl_setfl, fstat};
-use rustix::io::fcntl_dupfd_cloexec;
+use rustix::io::{Errno, fcntl_dupfd_cloexec};
 
 use super::rights;
-use crate::gate::{Buffers, Data};
-use crate::link::{self, Port, Temper};
+use crate::gate::{Buffers, Data, LONGEST_OF_DEVICE, Temper};
+use crate::sys::link::{self, Port};
 
 /// More frames than the queue holds (`ifqmaxlen`), so that emptying it comes to an end also under load.
 const QUEUE_BOUND: usize = 1 << 16;
@@ -39,7 +43,22 @@ impl Device {
         if !flags.contains(OFlags::NONBLOCK) {
             fcntl_setfl(&self.0, flags | OFlags::NONBLOCK)?;
         }
-        Ok(())
+        self.check_waiting()
+    }
+
+    /// Kernels before FreeBSD 15 wake nobody who waits for it, and refuse to be asked to by kqueue(2).
+    fn check_waiting(&self) -> io::Result<()> {
+        let filter = EventFilter::Read(self.0.as_raw_fd());
+        let change = [Event::new(filter, EventFlags::ADD, null_mut())];
+        let nothing: &mut [Event] = &mut [];
+        let queue = kqueue()?;
+        // SAFETY: the descriptor is open now, and the queue is closed before it; no event's user data is ever looked at.
+        match unsafe { kevent(&queue, &change, nothing, Some(Duration::ZERO)) } {
+            Err(Errno::NODEV | Errno::INVAL | Errno::OPNOTSUPP) => {
+                Err(io::ErrorKind::Unsupported.into())
+            }
+            added => Ok(added.map(drop)?),
+        }
     }
 
     fn end(&self, interest: Interest) -> io::Result<End> {
@@ -57,7 +76,7 @@ impl Data for Device {
     /// Its queue is not counted in bytes.
     fn set_buffers(&self, _: usize, _: usize) -> io::Result<Buffers> {
         Ok(Buffers {
-            send: link::LONGEST_OF_DEVICE,
+            send: LONGEST_OF_DEVICE,
             receive: usize::MAX,
         })
     }
@@ -65,8 +84,7 @@ impl Data for Device {
     fn drain(&self) {
         let mut byte = [0];
         for _ in 0..QUEUE_BOUND {
-            if matches!(rustix::io::read(&self.0, &mut byte), Err(error) if error != rustix::io::Errno::INTR)
-            {
+            if matches!(rustix::io::read(&self.0, &mut byte), Err(error) if error != Errno::INTR) {
                 return;
             }
         }

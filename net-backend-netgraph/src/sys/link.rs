@@ -9,19 +9,8 @@ use net_backend_core::{
     DropReason, Features, HeaderLength, QueuePair, RxSlice, Source, TxSlice, gather, total_length,
 };
 
-use crate::sys;
-
-/// The longest frame that ng_device(4) takes: `IP_MAXPACKET`, as `ngdwrite` in sys/netgraph/ng_device.c has it.
-pub(crate) const LONGEST_OF_DEVICE: usize = 65535;
-
-/// How a link behaves that is not well.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Temper {
-    /// How long a frame may be busy before it is dropped.
-    pub(crate) patience: Duration,
-    /// Whether without a hook the link is down only. Otherwise it is gone.
-    pub(crate) lingers: bool,
-}
+use super::is_of_sandbox;
+use crate::gate::{LONGEST_OF_DEVICE, Temper};
 
 /// The system calls of one half, on a descriptor of its own.
 pub(crate) trait Port: Send {
@@ -155,7 +144,7 @@ impl<P: Port> FrameIo for Link<P> {
             | libc::ENXIO => SendFailure::Dropped(DropReason::LinkDown),
             libc::EPIPE | libc::EBADF => SendFailure::Gone,
             libc::EFAULT | libc::ENOTSOCK | 0 => SendFailure::Other,
-            _ if sys::is_of_sandbox(errno) => SendFailure::Other,
+            _ if is_of_sandbox(errno) => SendFailure::Other,
             _ => SendFailure::Dropped(DropReason::Policy),
         }
     }
