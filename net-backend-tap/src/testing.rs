@@ -259,6 +259,21 @@ impl Interface {
         Ok(imp::add_epair()?.map(Self::named))
     }
 
+    /// Whether there is an interface of this name.
+    pub fn exists(&self) -> bool {
+        imp::exists(&self.name)
+    }
+
+    /// Deletes it when its last user is gone, and keeps the calling thread and everybody else who deletes an interface
+    /// waiting until then, as FreeBSD does it with taps. On other systems, and for other interfaces, at once.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn delete_when_closed(&self) -> io::Result<()> {
+        imp::delete_when_closed(&self.name)
+    }
+
     /// Deletes it, even while it is in use, but for a tap of FreeBSD.
     ///
     /// # Errors

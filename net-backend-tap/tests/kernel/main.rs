@@ -2,19 +2,21 @@
 
 use std::process::ExitCode;
 
-#[cfg(target_os = "linux")]
-mod bad_input;
+#[cfg(target_os = "freebsd")]
+mod freebsd;
 #[cfg(target_os = "linux")]
 mod linux;
-#[cfg(target_os = "linux")]
-mod opening;
+#[cfg(any(target_os = "linux", target_os = "freebsd"))]
+mod support;
 
 fn main() -> ExitCode {
+    #[cfg(target_os = "freebsd")]
+    return freebsd::main();
     #[cfg(target_os = "linux")]
     return linux::main();
-    #[cfg(not(target_os = "linux"))]
+    #[cfg(not(any(target_os = "linux", target_os = "freebsd")))]
     {
-        println!("skipped: these cases are about Linux");
+        println!("skipped: there are taps on Linux and FreeBSD");
         ExitCode::SUCCESS
     }
 }

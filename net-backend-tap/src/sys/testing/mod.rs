@@ -3,8 +3,8 @@
 //! Each of `linux`, `freebsd` and `unsupported` supplies:
 //!
 //! - `prepare_interfaces`: what has to be done before interfaces are made;
-//! - `set_up`, `set_mac`, `set_mtu`, `disable_ipv6`, `add_bridge`, `join_bridge`, `add_epair`, `delete`: settings of an
-//!   interface by name;
+//! - `set_up`, `set_mac`, `set_mtu`, `disable_ipv6`, `add_bridge`, `join_bridge`, `add_epair`, `exists`, `delete`,
+//!   `delete_when_closed`: an interface by its name;
 //! - `PacketSocket`: sends and receives beside the host's own network stack.
 //!
 //! Each of `linux` and `no_namespaces` supplies:

@@ -42,6 +42,14 @@ pub(crate) fn add_epair() -> io::Result<[String; 2]> {
     unsupported()
 }
 
+pub(crate) fn exists(_: &str) -> bool {
+    false
+}
+
+pub(crate) fn delete_when_closed(_: &str) -> io::Result<()> {
+    unsupported()
+}
+
 pub(crate) fn delete(_: &str) -> io::Result<()> {
     unsupported()
 }

@@ -107,7 +107,7 @@ pub(crate) fn add_epair() -> io::Result<[String; 2]> {
 pub(crate) fn delete(name: &str) -> io::Result<()> {
     let is_tap = name.starts_with("tap") || name.starts_with("vmnet");
     // Opening a tap that is not there would make it.
-    if is_tap && flags(name).is_ok() {
+    if is_tap && exists(name) {
         let mut options = File::options();
         let options = options.read(true).custom_flags(libc::O_NONBLOCK);
         if let Err(error) = options.open(format!("/dev/{name}")) {
@@ -116,9 +116,17 @@ pub(crate) fn delete(name: &str) -> io::Result<()> {
             }
         }
     }
+    delete_when_closed(name)
+}
+
+pub(crate) fn delete_when_closed(name: &str) -> io::Result<()> {
     Argument::<IFREQ>::named(name)?
         .ask(request::SIOCIFDESTROY)
         .map_err(failed(format!("deleting {name}")))
+}
+
+pub(crate) fn exists(name: &str) -> bool {
+    flags(name).is_ok()
 }
 
 /// Makes an interface of this driver, with a number that is free.

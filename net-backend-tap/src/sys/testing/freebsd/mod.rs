@@ -12,7 +12,8 @@ use std::io;
 
 pub(crate) use bpf::PacketSocket;
 pub(crate) use interface::{
-    add_bridge, add_epair, delete, disable_ipv6, join_bridge, set_mac, set_mtu, set_up,
+    add_bridge, add_epair, delete, delete_when_closed, disable_ipv6, exists, join_bridge, set_mac,
+    set_mtu, set_up,
 };
 pub(crate) use modules::prepare_interfaces;
 

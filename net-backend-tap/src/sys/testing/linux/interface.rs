@@ -71,6 +71,14 @@ pub(crate) fn delete(name: &str) -> io::Result<()> {
         .map_err(|error| failed(name, "deleting", &error))
 }
 
+pub(crate) fn delete_when_closed(name: &str) -> io::Result<()> {
+    delete(name)
+}
+
+pub(crate) fn exists(name: &str) -> bool {
+    index(name).is_ok()
+}
+
 pub(crate) fn add_bridge(name: &str) -> io::Result<()> {
     let mut kind = Vec::new();
     attribute(&mut kind, libc::IFLA_INFO_KIND, b"bridge");

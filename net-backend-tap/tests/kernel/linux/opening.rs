@@ -1,17 +1,19 @@
 //! What can be asked for, and that it is so afterwards.
 
 use std::os::fd::AsRawFd;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use libtest_mimic::Failed;
 use net_backend_core::testing::ready;
 use net_backend_core::{
     Activation, Event, Features, HeaderLength, LinkState, NetBackend, Nic, Sent,
 };
-use net_backend_tap::testing::{Interface, PacketSocket};
+use net_backend_tap::testing::Interface;
 use net_backend_tap::{Tap, TapConfig, TapTarget};
 
-use crate::linux::{Case, Outcome, config, open, without_capabilities};
+use super::{slow_bridges, without_capabilities};
+use crate::support::{
+    Case, Outcome, config, descriptors, ensure, exchange, first_descriptor, open, wait_for,
+};
 
 pub(super) fn cases() -> Vec<Case> {
     vec![
@@ -25,7 +27,7 @@ pub(super) fn cases() -> Vec<Case> {
         Case::with_taps("running/activation-when-gone", activation_when_gone),
         Case::with_taps("running/without-privilege", without_privilege),
         Case::with_taps("running/listed-descriptors", listed_descriptors),
-        Case::with_slow_bridge("running/busy", busy),
+        Case::with_taps("running/busy", busy).if_possible(slow_bridges),
     ]
 }
 
@@ -226,53 +228,4 @@ fn busy() -> Outcome {
     )?;
     let busy = fast.queue.tx.counters().snapshot().busy;
     ensure(busy == 2, &format!("busy {busy} times"))
-}
-
-fn exchange(nic: &mut Nic, interface: &str) -> Outcome {
-    let interface = Interface::named(interface);
-    interface.disable_ipv6()?;
-    let socket = PacketSocket::plain(&interface)?;
-    let mut frame = vec![0xff; 12];
-    frame.extend([0x88, 0xb5]);
-    frame.resize(60, 7);
-    let sent = nic.send(&frame)?;
-    ensure(sent == Sent::Queued, &format!("{sent:?}"))?;
-    let mut buffer = [0; 2000];
-    let seen = socket.receive(&mut buffer, Duration::from_secs(5))?;
-    ensure(
-        seen.and_then(|length| buffer.get(..length)) == Some(&frame[..]),
-        "another frame arrived",
-    )
-}
-
-fn wait_for(tap: &mut dyn NetBackend, wanted: Event) -> bool {
-    let deadline = Instant::now() + Duration::from_secs(1);
-    while Instant::now() < deadline {
-        if let Some(source) = tap.events() {
-            let _again = ready(source, Duration::from_millis(100));
-        }
-        while let Some(event) = tap.next_event() {
-            if event == wanted {
-                return true;
-            }
-        }
-    }
-    false
-}
-
-fn descriptors(tap: &Tap) -> Vec<i32> {
-    tap.queue_descriptors().map(|fd| fd.as_raw_fd()).collect()
-}
-
-fn first_descriptor(tap: &Tap) -> Result<i32, Failed> {
-    let first = descriptors(tap).first().copied();
-    first.ok_or_else(|| "it has no descriptor".into())
-}
-
-fn ensure(condition: bool, complaint: &str) -> Result<(), Failed> {
-    if condition {
-        Ok(())
-    } else {
-        Err(complaint.into())
-    }
 }

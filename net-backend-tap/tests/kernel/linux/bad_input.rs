@@ -4,10 +4,11 @@ use std::fs::File;
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use libtest_mimic::Failed;
-use net_backend_core::{Activation, Error, Features, HeaderLength, NetBackend};
+use net_backend_core::{Activation, Features, HeaderLength, NetBackend};
 use net_backend_tap::Tap;
 
-use crate::linux::{Case, Outcome, config, open, without_capabilities};
+use super::without_capabilities;
+use crate::support::{Case, Outcome, all_refused, config, open, refused, said};
 
 pub(super) fn cases() -> Vec<Case> {
     vec![
@@ -208,25 +209,4 @@ fn not_offered() -> Outcome {
         error,
         "header is active; drop the queue pairs of the last activation first",
     )
-}
-
-fn all_refused(cases: &[(&str, &str)]) -> Outcome {
-    cases
-        .iter()
-        .try_for_each(|(uri, words)| refused(uri, words))
-}
-
-fn refused(uri: &str, words: &str) -> Outcome {
-    said(open(uri), words).map_err(|failed| {
-        let message = failed.message().unwrap_or_default();
-        Failed::from(format!("{uri}: {message}"))
-    })
-}
-
-fn said<T>(outcome: Result<T, Error>, words: &str) -> Outcome {
-    match outcome {
-        Ok(_) => Err("it was taken".into()),
-        Err(error) if error.to_string() == words => Ok(()),
-        Err(error) => Err(format!("it says\n  {error}\ninstead of\n  {words}").into()),
-    }
 }
