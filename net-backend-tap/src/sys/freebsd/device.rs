@@ -28,7 +28,7 @@ pub(crate) struct Device {
     pub(crate) config: TapConfig,
     pub(super) tap: OwnedFd,
     pub(super) interfaces: Interfaces,
-    /// `None` when the interface is in another jail.
+    /// `None` when the interface is in another jail, and when the process was in capability mode before.
     pub(super) link: Option<Link>,
     /// Whether frames may carry the virtio-net header.
     pub(super) header: bool,

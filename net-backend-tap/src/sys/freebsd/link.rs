@@ -17,14 +17,18 @@ pub(super) struct Link {
 }
 
 impl Link {
-    /// A socket that hears everything from now on; what it heard is for [`Link::new`].
-    pub(super) fn listen(name: &str) -> Result<OwnedFd> {
+    /// A socket that hears everything from now on; what it heard is for [`Link::new`]. `None` in capability mode, in
+    /// which there are no sockets of this kind (`PR_CAPATTACH` in sys/sys/protosw.h); a tap that was passed works there.
+    pub(super) fn listen(name: &str) -> Result<Option<OwnedFd>> {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        let route = socket_with(AddressFamily::ROUTE, SocketType::RAW, flags, None)
-            .map_err(|errno| Error::system("socket(PF_ROUTE)", name, errno.into(), None))?;
+        let route = match socket_with(AddressFamily::ROUTE, SocketType::RAW, flags, None) {
+            Err(Errno::CAPMODE) => return Ok(None),
+            route => route
+                .map_err(|errno| Error::system("socket(PF_ROUTE)", name, errno.into(), None))?,
+        };
         rights::limit_route(route.as_fd())
             .map_err(|error| Error::system("cap_rights_limit", name, error, None))?;
-        Ok(route)
+        Ok(Some(route))
     }
 
     /// Events of interface `index`, whose state was asked for after `route` began to listen.

@@ -220,11 +220,13 @@ fn prepare(
         _ => Ok(()),
     }?;
     let header = probe(found, interfaces, config)?;
-    let route = Link::listen(&found.name)?;
-    let link = interfaces.index(&found.name).map(|index| {
-        let up = interfaces.is_up(&found.name).unwrap_or(false);
-        Link::new(route, index, up)
-    });
+    let link = match Link::listen(&found.name)? {
+        None => None,
+        Some(route) => interfaces.index(&found.name).map(|index| {
+            let up = interfaces.is_up(&found.name).unwrap_or(false);
+            Link::new(route, index, up)
+        }),
+    };
     Ok((header, link))
 }
 
