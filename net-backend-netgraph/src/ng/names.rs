@@ -47,12 +47,6 @@ macro_rules! name {
                 &self.0
             }
 
-            /// A name that is written in this crate.
-            pub(crate) fn known(name: &'static str) -> Self {
-                debug_assert!($check(name).is_ok(), "{name}");
-                Self(name.to_owned())
-            }
-
             /// As the kernel says it: whatever it has is a name. Bytes that are no UTF-8 become `?`.
             pub(super) fn of_kernel(name: &[u8]) -> Result<Self, MalformedMessage> {
                 match name {
@@ -107,6 +101,12 @@ name! {
 }
 
 impl HookName {
+    /// A name that is written in this crate.
+    pub(crate) fn known(name: &'static str) -> Self {
+        debug_assert!(parse::hook(name).is_ok(), "{name}");
+        Self(name.to_owned())
+    }
+
     /// A name that ends in a number, and is none that needs to be checked.
     pub(super) fn of_number(name: &impl fmt::Display) -> Self {
         Self(name.to_string())
