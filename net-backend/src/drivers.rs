@@ -10,6 +10,10 @@ const DRIVERS: &[&Driver] = &[
     &net_backend_slirp::DRIVER,
     #[cfg(feature = "netmap")]
     &net_backend_netmap::DRIVER,
+    #[cfg(feature = "netgraph")]
+    &net_backend_netgraph::DRIVER,
+    #[cfg(feature = "netgraph")]
+    &net_backend_netgraph::NGD_DRIVER,
     &memory::NULL,
     &memory::LOOPBACK,
 ];
@@ -30,6 +34,16 @@ const ABSENT: &[AbsentDriver] = &[
     AbsentDriver {
         scheme: "netmap",
         feature: "netmap",
+    },
+    #[cfg(not(feature = "netgraph"))]
+    AbsentDriver {
+        scheme: "netgraph",
+        feature: "netgraph",
+    },
+    #[cfg(not(feature = "netgraph"))]
+    AbsentDriver {
+        scheme: "ngd",
+        feature: "netgraph",
     },
 ];
 

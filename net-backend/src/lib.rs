@@ -1,6 +1,6 @@
 //! Network backends for virtual machine monitors: one trait, chosen at run time by a URI.
 //!
-//! A backend is what stands between a NIC in a guest and the host: a user-mode network, a tap device, a netmap port. This crate opens
+//! A backend is what stands between a NIC in a guest and the host: a user-mode network, a tap device, a netmap port, a netgraph node. This crate opens
 //! the one that a text names, and is all that a VMM depends on: everything of `net-backend-core` is here too.
 //!
 //! ```
@@ -32,6 +32,7 @@
 //! - `slirp` (default): user-mode networking with libslirp, which needs no privilege; libslirp is opened when the first
 //!   network is, so that building needs none,
 //! - `netmap` (default): netmap ports of Linux and FreeBSD, with VALE switches, pipes and monitors,
+//! - `netgraph` (default): nodes of FreeBSD's netgraph, with bridges and devices,
 //! - `vm-memory`: send and receive frames in guest memory of rust-vmm's `vm-memory`,
 //! - `testing`: the conformance suite, for backends of your own.
 
@@ -41,6 +42,8 @@ mod open;
 
 pub use drivers::{drivers, registry};
 pub use net_backend_core::*;
+#[cfg(feature = "netgraph")]
+pub use net_backend_netgraph as netgraph;
 #[cfg(feature = "netmap")]
 pub use net_backend_netmap as netmap;
 #[cfg(feature = "slirp")]

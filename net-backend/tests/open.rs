@@ -140,6 +140,39 @@ fn a_port_of_a_switch_needs_no_scheme() {
     }
 }
 
+#[test]
+fn netgraph_is_asked_for_by_its_schemes_only() {
+    let texts = [
+        ("netgraph:em0?peerhook=lower", "has no colon", 9),
+        ("netgraph:?bridge=vmbr0&queues=2", "one queue pair", 30),
+        ("ngd:ngd1000", "is no device of ng_device(4)", 4),
+    ];
+    for (text, part, position) in texts {
+        let (problem, message) = complaint(text).unwrap();
+        if cfg!(feature = "netgraph") {
+            let place = format!("(at byte {position} of \"{text}\")");
+            assert!(message.contains(part), "{message}");
+            assert!(message.ends_with(&place), "{message}");
+        } else {
+            assert_eq!(problem, ConfigProblem::NotCompiledIn);
+            assert!(message.contains("cargo feature netgraph"), "{message}");
+        }
+    }
+    let others = [
+        ("ngd0", "ngd:ngd0"),
+        (
+            "netgraph,path=em0:,peerhook=lower",
+            "netgraph:em0:?peerhook=lower",
+        ),
+    ];
+    for (text, meant) in others {
+        let (problem, message) = complaint(text).unwrap();
+        assert_eq!(problem, ConfigProblem::Syntax);
+        let hint = format!("for bhyve or QEMU this is {meant}, and compat::parse");
+        assert!(message.contains(&hint), "{message}");
+    }
+}
+
 #[cfg(not(feature = "tap"))]
 #[test]
 fn a_driver_that_was_left_out_is_known_by_its_feature() {

@@ -1,6 +1,6 @@
 //! bhyve: `tap0,mac=00:a0:98:12:34:56`, `mydevice,type=tap`, as in bhyve(8) and bhyve_config(5).
 
-use net_backend_core::{ConfigError, Mtu, Uri};
+use net_backend_core::{ConfigError, ConfigProblem, Mtu, Uri};
 
 use super::words::{Keys, Program, Rule, Word, Words};
 use super::{Backend, Translate};
@@ -10,10 +10,10 @@ use super::{Backend, Translate};
 pub(super) const BACKENDS: &[Backend] = &[
     device("tap", Some(tap)),
     device("vmnet", Some(tap)),
-    device("ngd", None),
+    device("ngd", Some(ngd)),
     device("netmap", Some(netmap)),
     device("vale", Some(netmap)),
-    word("netgraph", None),
+    word("netgraph", Some(netgraph)),
     word("slirp", Some(slirp)),
     word("null", Some(null)),
     word("loopback", Some(loopback)),
@@ -62,11 +62,37 @@ const NETMAP: Keys = Keys {
     rules: &[
         ("type", Rule::Ignored),
         ("mac", Rule::Translated),
-        ("mtu", Rule::Only(&[], NO_MTU)),
+        ("mtu", Rule::Only(&[], NO_MTU_OF_PORTS)),
     ],
 };
 
-const NO_MTU: &str = "a netmap port has no MTU to set; tell the guest by its NIC, and leave it out";
+const NO_MTU_OF_PORTS: &str =
+    "a netmap port has no MTU to set; tell the guest by its NIC, and leave it out";
+
+const NETGRAPH: Keys = Keys {
+    of: "bhyve's netgraph",
+    rules: &[
+        ("path", Rule::Translated),
+        ("peerhook", Rule::Translated),
+        ("hook", Rule::Translated),
+        ("socket", Rule::Translated),
+        ("type", Rule::Ignored),
+        ("mac", Rule::Translated),
+        ("mtu", Rule::Only(&[], NO_MTU_OF_NODES)),
+    ],
+};
+
+const NGD: Keys = Keys {
+    of: "bhyve's ngd",
+    rules: &[
+        ("type", Rule::Ignored),
+        ("mac", Rule::Translated),
+        ("mtu", Rule::Only(&[], NO_MTU_OF_NODES)),
+    ],
+};
+
+const NO_MTU_OF_NODES: &str =
+    "a netgraph node has no MTU to set; tell the guest by its NIC, and leave it out";
 
 const NULL: Keys = Keys {
     of: "null",
@@ -84,10 +110,7 @@ fn tap(words: &Words<'_>) -> Result<Uri, ConfigError> {
     if let Some(name) = words.name() {
         uri = uri.with_target(name.device()?);
     }
-    if let Some(mac) = words.option("mac") {
-        uri = uri.with_option("mac", mac.mac()?);
-    }
-    with_mtu(uri, words)
+    with_mtu(with_mac(uri, words)?, words)
 }
 
 /// bhyve's network has IPv4 only, and lets nothing out but what is forwarded, unless it is `open`.
@@ -109,10 +132,7 @@ fn slirp(words: &Words<'_>) -> Result<Uri, ConfigError> {
             offset += rule.len() + 1;
         }
     }
-    if let Some(mac) = words.option("mac") {
-        uri = uri.with_option("mac", mac.mac()?);
-    }
-    with_mtu(uri, words)
+    with_mtu(with_mac(uri, words)?, words)
 }
 
 fn netmap(words: &Words<'_>) -> Result<Uri, ConfigError> {
@@ -121,10 +141,38 @@ fn netmap(words: &Words<'_>) -> Result<Uri, ConfigError> {
     if let Some(name) = words.name() {
         uri = uri.with_target(name.netmap_port(Program::Bhyve)?);
     }
-    if let Some(mac) = words.option("mac") {
-        uri = uri.with_option("mac", mac.mac()?);
+    with_mac(uri, words)
+}
+
+/// The only backend of bhyve whose options say what it is about; it ignores what stands in front of them.
+fn netgraph(words: &Words<'_>) -> Result<Uri, ConfigError> {
+    words.check(&NETGRAPH)?;
+    let required = |key, example| {
+        words.option(key).ok_or_else(|| {
+            let message = format!("bhyve's netgraph needs {key}; write {example}");
+            words.error(ConfigProblem::BadTarget, 0, message)
+        })
+    };
+    let path = required("path", "path=em0: for a node")?;
+    let peer_hook = required("peerhook", "peerhook=lower for a hook of it")?;
+    let mut uri = Uri::new("netgraph")
+        .with_target(path.netgraph_path()?)
+        .with_option("peerhook", peer_hook.value());
+    for key in ["hook", "socket"] {
+        if let Some(name) = words.option(key) {
+            uri = uri.with_option(key, name.value());
+        }
     }
-    Ok(uri)
+    with_mac(uri, words)
+}
+
+fn ngd(words: &Words<'_>) -> Result<Uri, ConfigError> {
+    words.check(&NGD)?;
+    let mut uri = Uri::new("ngd");
+    if let Some(name) = words.name() {
+        uri = uri.with_target(name.device()?);
+    }
+    with_mac(uri, words)
 }
 
 /// What bhyve takes for true and false.
@@ -144,6 +192,13 @@ fn null(words: &Words<'_>) -> Result<Uri, ConfigError> {
 fn loopback(words: &Words<'_>) -> Result<Uri, ConfigError> {
     words.check(&LOOPBACK)?;
     with_mtu(Uri::new("loopback"), words)
+}
+
+fn with_mac(uri: Uri, words: &Words<'_>) -> Result<Uri, ConfigError> {
+    Ok(match words.option("mac") {
+        Some(mac) => uri.with_option("mac", mac.mac()?),
+        None => uri,
+    })
 }
 
 fn with_mtu(uri: Uri, words: &Words<'_>) -> Result<Uri, ConfigError> {

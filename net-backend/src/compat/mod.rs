@@ -22,6 +22,11 @@
 //! assert_eq!(qemu.to_string(), "netmap:vale0:vm1");
 //! let bhyve = compat::parse("vale0:vm1,mac=00:a0:98:12:34:56")?;
 //! assert_eq!(bhyve.to_string(), "netmap:vale0:vm1?mac=00:a0:98:12:34:56");
+//!
+//! let bhyve = compat::parse("netgraph,path=vmbr0:,peerhook=link1")?;
+//! assert_eq!(bhyve.to_string(), "netgraph:vmbr0:?peerhook=link1");
+//! let bhyve = compat::parse("ngd0,mac=00:a0:98:12:34:56")?;
+//! assert_eq!(bhyve.to_string(), "ngd:ngd0?mac=00:a0:98:12:34:56");
 //! # Ok(())
 //! # }
 //! ```

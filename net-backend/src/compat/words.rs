@@ -199,6 +199,21 @@ impl<'t> Word<'t> {
         }
     }
 
+    /// The path to a netgraph node.
+    pub(super) fn netgraph_path(&self) -> Result<&str, ConfigError> {
+        let path = &*self.value;
+        match path.find('?') {
+            _ if path.is_empty() => {
+                Err(self.target_error(0, "is no path; write one to a node, as em0:"))
+            }
+            Some(offset) => Err(self.target_error(
+                offset,
+                "has a question mark, which no URI can have there; write [ID]: instead of the name",
+            )),
+            None => Ok(path),
+        }
+    }
+
     /// An error about this value; `complaint` continues the sentence that begins with key and value.
     pub(super) fn error(&self, complaint: impl Display) -> ConfigError {
         self.error_at(0, complaint)

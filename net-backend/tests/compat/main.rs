@@ -1,5 +1,6 @@
 //! What bhyve and QEMU write, and what becomes of it: exact texts.
 
+mod netgraph;
 mod netmap;
 mod slirp;
 
@@ -81,15 +82,9 @@ id=n0,ifname=tap0
 em 0
 ^ UnknownScheme: neither bhyve nor QEMU has a backend em 0
 bridge,br=br0
-^ UnknownScheme: net-backend has no backend for QEMU's bridge; it has loopback, netmap, null, slirp, tap
+^ UnknownScheme: net-backend has no backend for QEMU's bridge; it has loopback, netgraph, netmap, ngd, null, slirp, tap
 slirpx
 ^ UnknownScheme: neither bhyve nor QEMU has a backend slirpx; write slirpx,type=tap for a tap of this name
-netgraph,path=vmbridge:,peerhook=link1,hook=vmlink,socket=vm
-^ UnknownScheme: net-backend has no backend for bhyve's netgraph; it has loopback, netmap, null, slirp, tap
-ngd0
-^ UnknownScheme: net-backend has no backend for bhyve's ngd; it has loopback, netmap, null, slirp, tap
-em0,type=ngd
-         ^ UnknownScheme: net-backend has no backend for bhyve's ngd; it has loopback, netmap, null, slirp, tap
 tap,ifname=tap0,
                 ^ Syntax: an option is missing; write KEY=VALUE, or leave out the comma
 tap,,ifname=tap0
@@ -232,6 +227,12 @@ const PIECES: &[&str] = &[
     "em0",
     "vale0:",
     "devname",
+    "netgraph",
+    "ngd0",
+    "path",
+    "peerhook",
+    "hook",
+    "socket",
     "slirp",
     "user",
     "null",
