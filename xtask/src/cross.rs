@@ -34,16 +34,16 @@ const CORE_TARGETS: &[(&str, &[&str])] = &[
 /// tests and examples; FreeBSD with clippy. On macOS, illumos and Windows the core is checked. The standard
 /// library of these systems is built from source (`-Zbuild-std`).
 ///
-/// All tests and examples are then linked for FreeBSD on x86_64, and are found in target/freebsd: tests/ has a program for
-/// the unit tests of each crate (CRATE-unit) and one for each of its other tests (CRATE-conformance), examples/ the
-/// examples, and tests.txt lists the tests in the order in which to run them. They run on FreeBSD 14.0 and later, and need
-/// nothing there but the dynamic loader and the C library (libc, libthr, libm), which is checked: copy the directory there
-/// and run them. They cannot be linked statically, because zig has only the names of what is in that C library.
-/// libslirp is opened at run time; without it the cases that need it are skipped.
+/// All tests and examples are then linked for FreeBSD on x86_64, and are found in target/freebsd: tests/ has a program
+/// for the unit tests of each crate (CRATE-unit) and one for each of its other tests (CRATE-conformance), examples/ the
+/// examples, and tests.txt lists the tests in the order in which to run them. They run on FreeBSD 13.2 and later, and
+/// need nothing there but the dynamic loader and the C library (libc, libthr, libm), which is checked: copy the
+/// directory there and run them. They cannot be linked statically, because zig has only the names of what is in that C
+/// library. libslirp is opened at run time; without it the cases that need it are skipped.
 ///
 /// The toolchain comes from Debian's packages (rustc-web and others), zig, which links, from PyPI (the wheel ziglang).
-/// `--setup` downloads and unpacks them under target/toolchains; only pip itself (python3-pip) is installed into the system,
-/// where it is missing. Without zig nothing is linked, and that step is reported as skipped.
+/// `--setup` downloads and unpacks them under target/toolchains; only pip itself (python3-pip) is installed into the
+/// system, where it is missing. Without zig nothing is linked, and that step is reported as skipped.
 #[derive(Args, Debug)]
 pub(crate) struct Options {
     /// Download the toolchain from Debian's archive, and zig from PyPI, and unpack them under target/toolchains
@@ -52,6 +52,9 @@ pub(crate) struct Options {
     /// Only link the tests and examples for FreeBSD, and fail without zig
     #[arg(long)]
     only_link: bool,
+    /// Link tests and examples that are built with optimisation
+    #[arg(long)]
+    release: bool,
     /// Use this toolchain instead (`rustc --print sysroot` of one with rust-src and clippy)
     #[arg(long, value_name = "DIRECTORY")]
     toolchain: Option<PathBuf>,
@@ -78,7 +81,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         Ok(None) if !options.only_link => steps.skip(name, zig::remedy(&workspace)),
         found => steps.step(name, || {
             let zig = found?.with_context(|| zig::remedy(&workspace))?;
-            link::freebsd(&workspace, &toolchain, &zig)
+            link::freebsd(&workspace, &toolchain, &zig, options.release)
         }),
     }
     steps.finish()

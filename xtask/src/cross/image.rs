@@ -9,6 +9,12 @@ use elf::note::Note;
 /// The libraries that a file may need: the C library, with its threads and its mathematics.
 const C_LIBRARY: &[&str] = &["libc.so.7", "libm.so.5", "libthr.so.3"];
 
+/// The newest version of functions all of which FreeBSD 13 has: the number behind `FBSD_1.`.
+const NEWEST: u32 = 6;
+
+/// Functions of newer versions that FreeBSD 13.2 has: std calls them if they are there.
+const NEWER: &[&str] = &["posix_spawn_file_actions_addchdir_np"];
+
 /// What loads programs and their libraries.
 const LOADER: &str = "/libexec/ld-elf.so.1";
 
@@ -23,6 +29,8 @@ pub(super) struct Image {
     pub(super) loader: Option<String>,
     /// The libraries, in the order in which they are loaded.
     pub(super) libraries: Vec<String>,
+    /// The functions that it calls in them, each with its version, such as `FBSD_1.0`.
+    pub(super) functions: Vec<(String, String)>,
     /// The version of FreeBSD that it was made for, as `__FreeBSD_version`; `None` if it is for another system.
     pub(super) freebsd: Option<u32>,
 }
@@ -38,6 +46,7 @@ impl Image {
         Ok(Self {
             loader: loader(&elf)?,
             libraries: libraries(&elf)?,
+            functions: functions(&elf)?,
             freebsd: freebsd(&elf)?,
         })
     }
@@ -51,6 +60,10 @@ impl Image {
         let mut others = self.libraries.iter();
         if let Some(name) = others.find(|name| !C_LIBRARY.contains(&name.as_str())) {
             bail!("needs {name}, which is not part of FreeBSD's C library");
+        }
+        let mut functions = self.functions.iter();
+        if let Some((name, version)) = functions.find(|it| !is_known(&it.0, &it.1)) {
+            bail!("calls {name} of {version}, which FreeBSD 13.2 may not have");
         }
         let Some(loader) = &self.loader else {
             return Ok(());
@@ -89,6 +102,30 @@ fn libraries(elf: &ElfBytes<'_, AnyEndian>) -> Result<Vec<String>> {
         .collect()
 }
 
+fn functions(elf: &ElfBytes<'_, AnyEndian>) -> Result<Vec<(String, String)>> {
+    let common = elf.find_common_data()?;
+    let (Some(symbols), Some(names)) = (common.dynsyms, common.dynsyms_strs) else {
+        return Ok(Vec::new());
+    };
+    let Some(versions) = elf.symbol_version_table()? else {
+        return Ok(Vec::new());
+    };
+    let mut functions = Vec::new();
+    for (index, symbol) in symbols.iter().enumerate() {
+        if let Some(version) = versions.get_requirement(index)? {
+            let name = names.get(usize::try_from(symbol.st_name)?)?;
+            functions.push((name.to_owned(), version.name.to_owned()));
+        }
+    }
+    Ok(functions)
+}
+
+/// Whether the C library of FreeBSD 13.2 is known to have that function.
+fn is_known(name: &str, version: &str) -> bool {
+    let number = version.strip_prefix("FBSD_1.").map(str::parse::<u32>);
+    matches!(number, Some(Ok(number)) if number <= NEWEST) || NEWER.contains(&name)
+}
+
 fn freebsd(elf: &ElfBytes<'_, AnyEndian>) -> Result<Option<u32>> {
     for segment in elf.segments().into_iter().flatten() {
         if segment.p_type != abi::PT_NOTE {
@@ -115,6 +152,7 @@ mod tests {
         Image {
             loader: Some(LOADER.to_owned()),
             libraries: libraries.iter().map(ToString::to_string).collect(),
+            functions: Vec::new(),
             freebsd: Some(1_400_097),
         }
     }
@@ -136,6 +174,26 @@ mod tests {
         ] {
             let image = program(&["libc.so.7", other]);
             assert!(reason(&image).contains(other), "{}", reason(&image));
+        }
+    }
+
+    #[test]
+    fn functions_of_newer_systems_are_refused() {
+        let calls = |name: &str, version: &str| Image {
+            functions: vec![(name.to_owned(), version.to_owned())],
+            ..program(&["libc.so.7"])
+        };
+        for version in ["FBSD_1.0", "FBSD_1.6"] {
+            calls("open", version).runs_on_bare_freebsd().unwrap();
+        }
+        let change_directory = calls("posix_spawn_file_actions_addchdir_np", "FBSD_1.7");
+        change_directory.runs_on_bare_freebsd().unwrap();
+        for version in ["FBSD_1.7", "FBSD_1.10", "FBSD_2.0", "GLIBC_2.34"] {
+            let reason = reason(&calls("open", version));
+            assert!(
+                reason.contains("open") && reason.contains(version),
+                "{reason}"
+            );
         }
     }
 
@@ -173,6 +231,8 @@ mod tests {
             image.libraries.iter().any(|it| it.starts_with("libc.")),
             "{image:?}"
         );
+        let mut functions = image.functions.iter();
+        assert!(functions.any(|(name, _)| name == "malloc"), "{image:?}");
         assert_eq!(image.freebsd.is_some(), env::consts::OS == "freebsd");
     }
 

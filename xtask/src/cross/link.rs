@@ -59,8 +59,14 @@ struct Linked {
 /// # Errors
 ///
 /// If something does not build or link, or needs more than FreeBSD's C library.
-pub(super) fn freebsd(workspace: &Workspace, toolchain: &Toolchain, zig: &Zig) -> Result<()> {
-    let messages = steps::output(&mut cargo(workspace, toolchain, zig)?)?;
+pub(super) fn freebsd(
+    workspace: &Workspace,
+    toolchain: &Toolchain,
+    zig: &Zig,
+    release: bool,
+) -> Result<()> {
+    let mut cargo = cargo(workspace, toolchain, zig)?;
+    let messages = steps::output(cargo.args(release.then_some("--release")))?;
     let linked = Linked::from(&messages, workspace)?;
     ensure!(!linked.tests.is_empty(), "cargo linked no tests");
     linked.check()?;
@@ -77,6 +83,7 @@ fn cargo(workspace: &Workspace, toolchain: &Toolchain, zig: &Zig) -> Result<Comm
         // Three times the size, for machines that may have all of it in memory; panics tell their line without it.
         .env("CARGO_PROFILE_DEV_DEBUG", "false")
         .env("CARGO_PROFILE_TEST_DEBUG", "false")
+        .env("CARGO_PROFILE_RELEASE_DEBUG", "false")
         .envs(zig.environment())
         // Without words like --tests, which would make tests of the examples too.
         .args(["test", "--no-run", "-Zbuild-std", "--target", FREEBSD])

@@ -4,6 +4,7 @@
 use std::env;
 use std::ffi::OsString;
 use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -19,9 +20,11 @@ use crate::workspace::Workspace;
 const WHEEL: &str = "ziglang";
 const VERSION: &str = "0.17.1";
 
-/// FreeBSD with the version that is linked for. It is the oldest that this zig knows, and its start code calls
-/// `__libc_start1`, which older ones do not have.
+/// FreeBSD with the version that is linked for, the oldest that this zig knows. [`START`] makes older ones do.
 const TARGET: &str = "x86_64-freebsd.14.0";
+
+/// Code that programs bring along, because the C library of older versions does not have it.
+const START: &str = include_str!("start.c");
 
 /// What the libc crate asks for, for functions that nobody here calls. zig does not have them.
 const LEFT_OUT: &[&str] = &["-ldevstat", "-lkvm", "-lmemstat", "-lprocstat"];
@@ -46,8 +49,10 @@ pub(super) struct Zig {
 pub(crate) struct LinkOptions {
     /// The zig to link with
     zig: PathBuf,
+    /// Code to link with programs
+    start: PathBuf,
     /// What rustc tells its linker
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    #[arg(last = true)]
     arguments: Vec<OsString>,
 }
 
@@ -85,17 +90,22 @@ impl Zig {
         Ok(Some(zig))
     }
 
-    /// Writes the script that rustc calls as its linker to `directory`: this program, which calls zig.
+    /// Writes the script that rustc calls as its linker somewhere in `directory`: this program, which calls zig.
     ///
     /// # Errors
     ///
     /// If it cannot be written, or a path in it is not Unicode.
     pub(super) fn linker(&self, directory: &Path) -> Result<PathBuf> {
         let this = env::current_exe().context("where is this program?")?;
-        let script = directory.join("freebsd-cc");
-        fs::create_dir_all(directory)?;
-        fs::write(&script, script_of(&this, &self.program)?)
-            .with_context(|| script.display().to_string())?;
+        // cargo does not look into a linker, but links anew with one of another name.
+        let mut hasher = DefaultHasher::new();
+        (VERSION, TARGET, START, LEFT_OUT, UNWINDER).hash(&mut hasher);
+        let directory = directory.join(format!("linker-{:x}", hasher.finish()));
+        let (script, start) = (directory.join("freebsd-cc"), directory.join("start.c"));
+        let text = script_of(&this, &self.program, &start)?;
+        fs::create_dir_all(&directory)?;
+        fs::write(&start, START).with_context(|| start.display().to_string())?;
+        fs::write(&script, text).with_context(|| script.display().to_string())?;
         fs::set_permissions(&script, fs::Permissions::from_mode(0o755))?;
         Ok(script)
     }
@@ -114,8 +124,11 @@ impl Zig {
 pub(crate) fn link(options: &LinkOptions) -> Result<()> {
     let mut command = Command::new(&options.zig);
     command
-        .args(["cc", "-target", TARGET])
+        .args(["cc", "-target", TARGET, "-O1"])
         .args(options.arguments.iter().filter_map(translated));
+    if !options.arguments.iter().any(|it| it == "-shared") {
+        command.arg(&options.start);
+    }
     let status = command
         .status()
         .with_context(|| format!("cannot start {}", options.zig.display()))?;
@@ -173,16 +186,17 @@ fn translated(argument: &OsString) -> Option<OsString> {
     }
 }
 
-fn script_of(this: &Path, zig: &Path) -> Result<String> {
+fn script_of(this: &Path, zig: &Path, start: &Path) -> Result<String> {
     let quoted = |path: &Path| {
         let path = path.to_str();
         let path = path.with_context(|| format!("{path:?} is not Unicode"))?;
         anyhow::Ok(format!("'{}'", path.replace('\'', r"'\''")))
     };
     Ok(format!(
-        "#!/bin/sh\nexec {} link-for-freebsd {} \"$@\"\n",
+        "#!/bin/sh\nexec {} link-for-freebsd {} {} -- \"$@\"\n",
         quoted(this)?,
-        quoted(zig)?
+        quoted(zig)?,
+        quoted(start)?
     ))
 }
 
@@ -230,24 +244,19 @@ mod tests {
 
     #[test]
     fn what_rustc_passes_is_not_taken_for_options() {
-        let words = [
-            "link-for-freebsd",
-            "/zig",
-            "-m64",
-            "--help",
-            "-o",
-            "x",
-            "--",
-        ];
-        let options = Cli::parse_from(words).link;
+        let passed = ["-m64", "--help", "-o", "x", "--", "y"];
+        let words = ["link-for-freebsd", "/zig", "/start.c", "--"];
+        let options = Cli::parse_from(words.iter().chain(&passed)).link;
         assert_eq!(options.zig, Path::new("/zig"));
-        assert_eq!(options.arguments, ["-m64", "--help", "-o", "x", "--"]);
+        assert_eq!(options.start, Path::new("/start.c"));
+        assert_eq!(options.arguments, passed);
     }
 
     #[test]
     fn the_script_passes_all_on_wherever_things_are() {
-        let script = script_of(Path::new("/a b/xtask"), Path::new("/it's/zig")).unwrap();
-        let expected = r#"exec '/a b/xtask' link-for-freebsd '/it'\''s/zig' "$@""#;
+        let [this, zig, start] = ["/a b/xtask", "/it's/zig", "/start.c"].map(Path::new);
+        let script = script_of(this, zig, start).unwrap();
+        let expected = r#"exec '/a b/xtask' link-for-freebsd '/it'\''s/zig' '/start.c' -- "$@""#;
         assert_eq!(script.lines().nth(1), Some(expected));
     }
 }
