@@ -43,10 +43,6 @@ impl ControlSocket {
         })
     }
 
-    pub(super) fn node(&self) -> NodeId {
-        self.node
-    }
-
     fn note(&self, call: Call) -> io::Result<()> {
         if !self.is_own {
             self.model.calls.note(call)?;

@@ -1,36 +1,68 @@
-//! A program of a test on the graph of a model.
+//! A program of a test on the graph of a model, or of the system.
 
 use std::io;
+use std::os::fd::AsRawFd;
 use std::sync::Arc;
 
 use net_backend_core::{BorrowedDescriptor, RxSlice};
 use rustix::io::Errno;
+use rustix::net::{SendFlags, send};
 
 use super::control::ControlSocket;
 use super::data::Plug;
-use super::message::{Message, NAME, PATH, cookie, field, number};
-use crate::gate::Control;
+use super::message::{Message, NAME, PATH, READ_ONLY, cookie, field, number};
+use crate::gate::{Control, Data, Kernel};
+use crate::sys::SystemKernel;
 
 /// A node of type socket with a control and a data socket, in the hands of a test. Its hooks have the names that it
 /// gives them. Dropping it makes the node go away.
 #[derive(Debug)]
 pub struct Far {
-    control: ControlSocket,
-    data: Arc<Plug>,
+    control: Box<dyn Control>,
+    frames: Frames,
     id: u32,
     token: u32,
 }
 
+/// A data socket.
+#[derive(Debug)]
+enum Frames {
+    Model(Arc<Plug>),
+    System(Box<dyn Data>),
+}
+
 impl Far {
-    pub(super) fn new(control: ControlSocket, data: Arc<Plug>) -> io::Result<Self> {
-        let id = control.node();
-        data.join(&format!("[{id:x}]:"))?;
-        Ok(Self {
+    /// A program on the kernel that the tests run on. It can send by its only hook, and does not learn by which hook
+    /// a frame came.
+    ///
+    /// # Errors
+    ///
+    /// `Unsupported` on systems without netgraph; what the kernel said.
+    pub fn on_system() -> io::Result<Self> {
+        let control = SystemKernel.control()?;
+        let frames = Frames::System(SystemKernel.data()?);
+        Self::new(control, frames)
+    }
+
+    pub(super) fn on_model(control: ControlSocket, data: Arc<Plug>) -> io::Result<Self> {
+        Self::new(Box::new(control), Frames::Model(data))
+    }
+
+    fn new(control: Box<dyn Control>, frames: Frames) -> io::Result<Self> {
+        let mut far = Self {
             control,
-            data,
-            id,
+            frames,
+            id: 0,
             token: 0,
-        })
+        };
+        let info = far.ask(".:", cookie::GENERIC, NODE_INFO, &[])?;
+        far.id = number(&info, 2 * NAME).ok_or(Errno::BADMSG)?;
+        let address = format!("[{:x}]:", far.id);
+        match &far.frames {
+            Frames::Model(plug) => plug.join(&address)?,
+            Frames::System(data) => data.connect(&address)?,
+        }
+        Ok(far)
     }
 
     /// The number of its node.
@@ -40,7 +72,7 @@ impl Far {
 
     /// The number of its data socket's descriptor, as it is passed to a process.
     pub fn number(&self) -> i32 {
-        self.data.number()
+        self.descriptor().as_raw_fd()
     }
 
     /// Names its node.
@@ -157,9 +189,16 @@ impl Far {
     ///
     /// # Errors
     ///
-    /// What the kernel said, and the nodes on the way.
+    /// What the kernel said, and the nodes on the way; `Unsupported` with a name on the system's kernel.
     pub fn send(&self, hook: Option<&str>, frame: &[u8]) -> io::Result<()> {
-        Ok(self.data.send(hook, frame)?)
+        match &self.frames {
+            Frames::Model(plug) => Ok(plug.send(hook, frame)?),
+            Frames::System(_) if hook.is_some() => Err(io::ErrorKind::Unsupported.into()),
+            Frames::System(data) => {
+                let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+                Ok(send(data.descriptor(), frame, flags).map(drop)?)
+            }
+        }
     }
 
     /// The next frame, and the hook that it came by.
@@ -170,15 +209,21 @@ impl Far {
     pub fn receive(&self) -> io::Result<(String, Vec<u8>)> {
         let mut frame = vec![0; 1 << 17];
         let mut into = [RxSlice::new(&mut frame)];
-        let length = crate::sys::socket::receive(self.data.end.descriptor(), &mut into)?;
+        let length = crate::sys::socket::receive(self.descriptor(), &mut into)?;
         frame.truncate(length);
-        let hook = self.data.end.taken(length);
+        let hook = match &self.frames {
+            Frames::Model(plug) => plug.end.taken(length),
+            Frames::System(_) => Vec::new(),
+        };
         Ok((String::from_utf8_lossy(&hook).into_owned(), frame))
     }
 
     /// What is readable when there is a frame, or the node is gone.
     pub fn descriptor(&self) -> BorrowedDescriptor<'_> {
-        self.data.end.descriptor()
+        match &self.frames {
+            Frames::Model(plug) => plug.end.descriptor(),
+            Frames::System(data) => data.descriptor(),
+        }
     }
 
     /// Sets the buffers of its data socket, in bytes; 0 leaves one as it is.
@@ -187,9 +232,39 @@ impl Far {
     ///
     /// `ENOBUFS` when that is more than the system allows.
     pub fn set_buffers(&self, send: usize, receive: usize) -> io::Result<()> {
-        let most = self.data.model.graph.lock().settings.socket_buffer_limit;
-        self.data.end.set_buffers(send, receive, most)?;
+        match &self.frames {
+            Frames::Model(plug) => {
+                let most = plug.model.graph.lock().settings.socket_buffer_limit;
+                plug.end.set_buffers(send, receive, most)?;
+            }
+            Frames::System(data) => {
+                data.set_buffers(send, receive)?;
+            }
+        }
         Ok(())
+    }
+
+    /// Sends bytes that need not be a message.
+    #[cfg(test)]
+    pub(super) fn tell_bytes(&self, at: &str, bytes: &[u8]) -> io::Result<()> {
+        self.control.send(at, bytes)
+    }
+
+    #[cfg(test)]
+    pub(super) fn control(&self) -> &dyn Control {
+        &*self.control
+    }
+
+    /// Closes the control socket; the data socket stays.
+    #[cfg(test)]
+    pub(super) fn without_control(self) -> impl Sized {
+        self.frames
+    }
+
+    /// Closes the data socket; the control socket stays.
+    #[cfg(test)]
+    pub(super) fn without_data(self) -> Box<dyn Control> {
+        self.control
     }
 
     fn hear(&self) -> io::Result<Option<Message>> {
@@ -205,3 +280,6 @@ impl Far {
         Ok(Some(message.filter(|_| is_whole).ok_or(Errno::BADMSG)?))
     }
 }
+
+/// `NGM_NODEINFO`.
+const NODE_INFO: u32 = 6 | READ_ONLY | 0x2000_0000;

@@ -54,6 +54,13 @@ impl Model {
         Arc::new(self.clone())
     }
 
+    /// The data socket with this descriptor.
+    #[cfg(test)]
+    pub(super) fn plug(&self, descriptor: net_backend_core::BorrowedDescriptor<'_>) -> Arc<Plug> {
+        let number = std::os::fd::AsRawFd::as_raw_fd(&descriptor);
+        self.0.graph.lock().socket(number).unwrap()
+    }
+
     /// Changes what the kernel has and allows. Sockets that are open keep their buffers.
     pub fn configure(&self, change: impl FnOnce(&mut Settings)) {
         change(&mut self.0.graph.lock().settings);
@@ -68,7 +75,7 @@ impl Model {
     pub fn far(&self) -> io::Result<Far> {
         let control = ControlSocket::new(&self.0, true)?;
         let data = Plug::socket(&self.0, true)?;
-        Far::new(control, data)
+        Far::on_model(control, data)
     }
 
     /// An Ethernet interface of the host, which is up. With `ng_ether` loaded it has a node of its name.

@@ -1,0 +1,3 @@
+//! What only the model does.
+
+use super::*;
