@@ -16,6 +16,12 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// How long to listen to be sure that nothing comes.
 pub(super) const SILENCE: Duration = Duration::from_millis(50);
 
+/// Waits a little, in the sandbox too: FreeBSD's capability mode has no clock_nanosleep(2), with which the standard
+/// library sleeps, and panics.
+pub(super) fn pause(time: Duration) {
+    std::thread::park_timeout(time);
+}
+
 pub(super) struct Bench<'r> {
     /// Before the backend, so that they are dropped first.
     pub(super) pairs: Vec<QueuePair>,
@@ -106,7 +112,7 @@ impl<'r> Bench<'r> {
             match self.try_send(queue, frame)? {
                 Sent::Queued => return Ok(()),
                 Sent::Busy { .. } if Instant::now() < deadline => {
-                    std::thread::sleep(Duration::from_micros(100));
+                    pause(Duration::from_micros(100));
                 }
                 other => {
                     let length = frame.bytes.len();
@@ -172,7 +178,7 @@ impl<'r> Bench<'r> {
             if Instant::now() >= deadline {
                 return Err(Failure::new("the path from the far end stays full"));
             }
-            std::thread::sleep(Duration::from_micros(100));
+            pause(Duration::from_micros(100));
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use super::bench::PATIENCE;
+use super::bench::{PATIENCE, pause};
 use super::failure::ensure;
 use super::{Failure, Peer, Seen, sys};
 use crate::{
@@ -115,7 +115,7 @@ impl Peer for BackendPeer {
                 _ if left.is_zero() => return Ok(None),
                 // Of a short wait the end may come just before the frame.
                 [pair] => overslept = !sys::ready(pair.rx.source(), left)? && timeout >= PATIENCE,
-                _ => std::thread::sleep(left.min(Duration::from_micros(200))),
+                _ => pause(left.min(Duration::from_micros(200))),
             }
         }
     }

@@ -362,7 +362,8 @@ impl Peer for Host {
             if left.is_zero() {
                 return Ok(None);
             }
-            std::thread::sleep(left.min(Duration::from_micros(200)));
+            // FreeBSD's capability mode has no clock_nanosleep(2), with which the standard library sleeps.
+            std::thread::park_timeout(left.min(Duration::from_micros(200)));
         }
     }
 }
