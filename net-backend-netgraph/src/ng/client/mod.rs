@@ -24,6 +24,12 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// The receive buffer that is asked for, in bytes: the system gives 20 KiB by itself, which a list of 280 nodes fills.
 const RECEIVE_BUFFER: usize = 1 << 20;
 
+/// How long one wait lasts at most; the time that is left may be longer than clocks count.
+const LONGEST_WAIT: Duration = Duration::from_secs(3600);
+
+/// More messages than wait in the receive buffer: an answer that is behind so many was not there in time.
+const WAITING_MESSAGES: u32 = 1 << 15;
+
 /// How many unsolicited messages are kept.
 const KEPT_MESSAGES: usize = 64;
 
@@ -159,8 +165,11 @@ impl Client {
     ) -> Result<Vec<u8>, Error> {
         let token = self.send(to, command, arguments)?;
         let asked = Instant::now();
+        let mut skipped = 0;
         loop {
-            match self.receive()? {
+            let received = self.receive()?;
+            let is_empty = received.is_none();
+            match received {
                 Some(Received::Answer(header, answer)) => {
                     if header.token == token && command.is(&header) {
                         return answer
@@ -168,13 +177,16 @@ impl Client {
                     }
                 }
                 Some(Received::Unsolicited(message)) => self.keep(message),
-                Some(Received::Garbage) => {}
-                None => match self.timeout.checked_sub(asked.elapsed()) {
-                    Some(left) if !left.is_zero() => {
-                        self.wait(left)?;
-                    }
-                    _ => return Err(Error::no_answer(command.name, to, self.timeout)),
-                },
+                Some(Received::Garbage) | None => {}
+            }
+            skipped += 1;
+            let left = self.timeout.saturating_sub(asked.elapsed());
+            match is_empty {
+                _ if left.is_zero() && (is_empty || skipped > WAITING_MESSAGES) => {
+                    return Err(Error::no_answer(command.name, to, self.timeout));
+                }
+                true => self.wait(left.min(LONGEST_WAIT))?,
+                false => {}
             }
         }
     }
@@ -251,9 +263,10 @@ impl Client {
         }
     }
 
-    fn wait(&self, timeout: Duration) -> Result<bool, Error> {
-        self.control
-            .wait(timeout)
+    fn wait(&self, timeout: Duration) -> Result<(), Error> {
+        let waited = self.control.wait(timeout);
+        waited
+            .map(drop)
             .map_err(|cause| Error::system("poll", "NG_CONTROL", cause))
     }
 
