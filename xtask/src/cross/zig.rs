@@ -20,8 +20,14 @@ use crate::workspace::Workspace;
 const WHEEL: &str = "ziglang";
 const VERSION: &str = "0.17.1";
 
-/// FreeBSD with the version that is linked for, the oldest that this zig knows. [`START`] makes older ones do.
-const TARGET: &str = "x86_64-freebsd.14.0";
+/// What zig is told: to link for the oldest FreeBSD that it knows ([`START`] makes older ones do), and not to bring a
+/// library that checks C. Without the latter it wants to; with optimisation it would not, but strip the program.
+const LINK: &[&str] = &[
+    "cc",
+    "-target",
+    "x86_64-freebsd.14.0",
+    "-fno-sanitize=undefined",
+];
 
 /// Code that programs bring along, because the C library of older versions does not have it.
 const START: &str = include_str!("start.c");
@@ -99,7 +105,7 @@ impl Zig {
         let this = env::current_exe().context("where is this program?")?;
         // cargo does not look into a linker, but links anew with one of another name.
         let mut hasher = DefaultHasher::new();
-        (VERSION, TARGET, START, LEFT_OUT, UNWINDER).hash(&mut hasher);
+        (VERSION, LINK, START, LEFT_OUT, UNWINDER).hash(&mut hasher);
         let directory = directory.join(format!("linker-{:x}", hasher.finish()));
         let (script, start) = (directory.join("freebsd-cc"), directory.join("start.c"));
         let text = script_of(&this, &self.program, &start)?;
@@ -124,7 +130,7 @@ impl Zig {
 pub(crate) fn link(options: &LinkOptions) -> Result<()> {
     let mut command = Command::new(&options.zig);
     command
-        .args(["cc", "-target", TARGET, "-O1"])
+        .args(LINK)
         .args(options.arguments.iter().filter_map(translated));
     if !options.arguments.iter().any(|it| it == "-shared") {
         command.arg(&options.start);
@@ -133,7 +139,7 @@ pub(crate) fn link(options: &LinkOptions) -> Result<()> {
         .status()
         .with_context(|| format!("cannot start {}", options.zig.display()))?;
     if !status.success() {
-        bail!("zig cc -target {TARGET}: {status}");
+        bail!("zig {}: {status}", LINK.join(" "));
     }
     Ok(())
 }
