@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use net_backend_core::ConfigError;
-use net_backend_netgraph::NgdConfig;
+use net_backend_core::{ConfigError, Error};
+use net_backend_netgraph::{Ngd, NgdConfig};
 use proptest::prelude::*;
 
 use super::refusals::refuses;
@@ -78,6 +78,16 @@ ngd:ngd0?hook=a&queues=2
 #[test]
 fn refuses_with_place_and_remedy() {
     refuses(BAD, |text| read(text).map(drop));
+}
+
+#[test]
+fn what_no_uri_says_is_refused_before_anything_is_opened() {
+    let mut config = NgdConfig::new("ngd0");
+    config.descriptor = Some(1);
+    for config in [config, NgdConfig::new(""), NgdConfig::new("ngd0?fd=5")] {
+        let refused = Ngd::open(&config);
+        assert!(matches!(refused, Err(Error::Config(_))), "{refused:?}");
+    }
 }
 
 proptest! {

@@ -1,12 +1,17 @@
 //! `netgraph:` and `ngd:` URIs: what is read, what is printed, what is refused and where.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a helper of a test may fail as the test itself"
+)]
+
 mod device;
 mod refusals;
 
 use std::time::Duration;
 
-use net_backend_core::{ConfigError, Uri};
-use net_backend_netgraph::{NetgraphConfig, Wiring};
+use net_backend_core::{ConfigError, Error, Uri};
+use net_backend_netgraph::{Netgraph, NetgraphConfig, Wiring};
 use proptest::prelude::*;
 
 fn read(text: &str) -> Result<NetgraphConfig, ConfigError> {
@@ -160,6 +165,45 @@ fn patience_of_less_than_a_millisecond_is_not_none() {
     let mut config = read("netgraph:?bridge=b").unwrap();
     config.patience = Duration::from_nanos(1);
     assert_eq!(config.to_uri().to_string(), "netgraph:?bridge=b&patience=1");
+}
+
+/// A change that no URI could ask for.
+type Change = fn(&mut NetgraphConfig);
+
+#[test]
+fn what_no_uri_says_is_refused_before_anything_is_opened() {
+    let changes: [(Change, &str); 6] = [
+        (|config| config.descriptor = Some(-1), "fd=-1 is not"),
+        (
+            |config| config.descriptor = Some(7),
+            "peerhook=lower is about a node of our own",
+        ),
+        (|config| config.send_buffer = Some(0), "sndbuf=0 is not"),
+        (
+            |config| config.patience = Duration::from_secs(61),
+            "patience=61000 is not",
+        ),
+        (|config| config.wiring = Wiring::Connected, "no node to"),
+        (
+            |config| {
+                config.wiring = Wiring::Path {
+                    path: "a?b:".parse().unwrap(),
+                    peer_hook: "lower".parse().unwrap(),
+                };
+            },
+            "has a question mark",
+        ),
+    ];
+    for (change, expected) in changes {
+        let mut config = read("netgraph:em0:?peerhook=lower").unwrap();
+        change(&mut config);
+        match Netgraph::open(&config) {
+            Err(Error::Config(error)) => {
+                assert!(error.message().starts_with(expected), "{error}");
+            }
+            other => panic!("{expected}: {other:?}"),
+        }
+    }
 }
 
 /// Configs of every kind of wiring.
