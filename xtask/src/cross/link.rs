@@ -80,10 +80,6 @@ fn cargo(workspace: &Workspace, toolchain: &Toolchain, zig: &Zig) -> Result<Comm
     cargo
         .env("RUSTC_BOOTSTRAP", "1")
         .env("CARGO_TARGET_X86_64_UNKNOWN_FREEBSD_LINKER", linker)
-        // Three times the size, for machines that may have all of it in memory; panics tell their line without it.
-        .env("CARGO_PROFILE_DEV_DEBUG", "false")
-        .env("CARGO_PROFILE_TEST_DEBUG", "false")
-        .env("CARGO_PROFILE_RELEASE_DEBUG", "false")
         .envs(zig.environment())
         // Without words like --tests, which would make tests of the examples too.
         .args(["test", "--no-run", "-Zbuild-std", "--target", FREEBSD])
@@ -92,6 +88,13 @@ fn cargo(workspace: &Workspace, toolchain: &Toolchain, zig: &Zig) -> Result<Comm
         .args(["--message-format", "json-render-diagnostics"])
         .arg("--target-dir")
         .arg(target);
+    for profile in ["DEV", "RELEASE"] {
+        // Three times the size, for machines that may have all of it in memory. Panics tell their line without it, and
+        // backtraces the names, if zig is not told to strip, as cargo does then.
+        cargo
+            .env(format!("CARGO_PROFILE_{profile}_DEBUG"), "false")
+            .env(format!("CARGO_PROFILE_{profile}_STRIP"), "none");
+    }
     Ok(cargo)
 }
 
