@@ -43,6 +43,8 @@ pub(super) struct Host {
 
 #[derive(Debug, Default)]
 pub(super) struct Link {
+    number: u32,
+    /// Not of uplinks.
     pub(super) learns: bool,
     pub(super) sends_unknown: bool,
     /// Seconds that it stays muted.
@@ -99,14 +101,25 @@ impl Bridge {
         }
     }
 
-    /// `ng_bridge_newhook`. Numbers are written as `%u` writes them.
-    pub(super) fn admit(&mut self, hook: HookId, name: &[u8], is_loop: bool) -> Answer {
+    /// `ng_bridge_newhook`; returns the name of the hook. Numbers are written as `%u` writes them; without one, it may
+    /// get the lowest that is free.
+    pub(super) fn admit(
+        &mut self,
+        hook: HookId,
+        name: &[u8],
+        numbers_names: bool,
+        is_loop: bool,
+    ) -> Answer<Vec<u8>> {
         let is_uplink = name.first() == Some(&b'u');
-        let prefix: &[u8] = if is_uplink { b"uplink" } else { b"link" };
-        let digits = name.strip_prefix(prefix).ok_or(Errno::INVAL)?;
+        let prefix = if is_uplink { "uplink" } else { "link" };
+        let digits = name.strip_prefix(prefix.as_bytes()).ok_or(Errno::INVAL)?;
         let digits = std::str::from_utf8(digits).map_err(|_| Errno::INVAL)?;
-        let number: u32 = digits.parse().map_err(|_| Errno::INVAL)?;
-        if number.to_string() != digits || (number == 0 && is_uplink) {
+        let number = match digits {
+            "" if numbers_names => self.free_number(is_uplink),
+            _ => digits.parse().map_err(|_| Errno::INVAL)?,
+        };
+        let is_canonical = digits.is_empty() || number.to_string() == digits;
+        if !is_canonical || (number == 0 && is_uplink) {
             return Err(Errno::INVAL);
         }
         if is_loop {
@@ -116,12 +129,22 @@ impl Bridge {
             self.sends_unknown = false;
         }
         let link = Link {
+            number,
             learns: !is_uplink,
             sends_unknown: is_uplink || self.sends_unknown,
             ..Link::default()
         };
         self.links.insert(hook, link);
-        Ok(())
+        Ok(format!("{prefix}{number}").into_bytes())
+    }
+
+    fn free_number(&self, is_uplink: bool) -> u32 {
+        let is_taken = |number: &u32| {
+            let mut links = self.links.values();
+            links.any(|link| link.learns != is_uplink && link.number == *number)
+        };
+        let mut numbers = u32::from(is_uplink)..;
+        numbers.find(|number| !is_taken(number)).unwrap_or_default()
     }
 
     pub(super) fn remove_link(&mut self, hook: HookId) {

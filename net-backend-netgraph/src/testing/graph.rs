@@ -148,6 +148,10 @@ impl Graph {
 
     /// `ng_name_node`.
     pub(super) fn name_node(&mut self, id: NodeId, name: &[u8]) -> Answer {
+        let has = self.nodes.get(&id).and_then(|node| node.name.as_deref());
+        if self.settings.release >= 15 && has.unwrap_or_default() == name {
+            return Ok(());
+        }
         let has_room = name.len() < super::message::NAME;
         if name.is_empty() || !has_room || name.iter().any(|byte| b".:".contains(byte)) {
             return Err(Errno::INVAL);

@@ -40,7 +40,7 @@ pub(super) const TYPES: [&str; 8] = [
 ];
 
 /// Frames that wait in a device (`ifqmaxlen`).
-const LONGEST_QUEUE: usize = 128;
+const LONGEST_QUEUE: usize = 50;
 
 impl Kind {
     pub(super) fn name(&self) -> &'static str {
@@ -93,7 +93,14 @@ impl Graph {
             return Err(Errno::INVAL);
         };
         match &mut node.kind {
-            Kind::Bridge(bridge) => bridge.admit(hook, name, far == Some(id)),
+            Kind::Bridge(bridge) => {
+                let number_names = self.settings.release >= 15;
+                let name = bridge.admit(hook, name, number_names, far == Some(id))?;
+                if let Some(hook) = self.hooks.get_mut(&hook) {
+                    hook.name = name;
+                }
+                Ok(())
+            }
             Kind::Eiface(eiface) => eiface.admit(hook, name),
             Kind::Ether(ether) => ether.admit(hook, name),
             Kind::Device(device) => match device.hook {

@@ -1,6 +1,6 @@
 //! The host's interfaces, and the nodes that belong to them: sys/netgraph/ng_eiface.c and ng_ether.c.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use rustix::io::Errno;
 
@@ -14,6 +14,8 @@ use super::message::{Message, cookie, field, number};
 pub(super) struct Interface {
     index: u32,
     mac: [u8; 6],
+    /// Multicast addresses.
+    groups: BTreeSet<[u8; 6]>,
     /// `IFF_UP`, and `IFF_DRV_RUNNING` with it.
     pub(super) is_up: bool,
     /// Frames that went to the wire.
@@ -153,6 +155,7 @@ impl Graph {
         let interface = Interface {
             index,
             mac: [0x58, 0x9c, 0xfc, c, b, a],
+            groups: BTreeSet::new(),
             is_up,
             wire: VecDeque::new(),
             host: VecDeque::new(),
@@ -249,6 +252,9 @@ impl Graph {
                 ether.overwrites_source = flag(message)?;
                 None
             }
+            9 if !interface.groups.insert(mac(message)?) => return Err(Errno::ADDRINUSE),
+            10 if !interface.groups.remove(&mac(message)?) => return Err(Errno::NOENT),
+            9 | 10 => None,
             _ => return Err(Errno::INVAL),
         })
     }

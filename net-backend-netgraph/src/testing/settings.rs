@@ -1,9 +1,12 @@
 //! How a model behaves.
 
-/// What a kernel has and allows. [`Settings::default`] is a FreeBSD with ng_socket(4) and ng_ether(4) loaded, and the
+/// What a kernel has and allows. [`Settings::default`] is a FreeBSD 15 with ng_socket(4) and ng_ether(4) loaded, and the
 /// other modules to be loaded, for root.
 #[derive(Clone, Debug)]
 pub struct Settings {
+    /// The release of FreeBSD. Since 15, a bridge gives numbers to hooks that are called `link` and `uplink`, and a
+    /// node may be given the name that it has.
+    pub release: u32,
     /// Modules that are loaded, `ng_socket` for example.
     pub loaded: Vec<String>,
     /// Modules that could be: files in /boot/kernel.
@@ -22,6 +25,7 @@ impl Default for Settings {
     fn default() -> Self {
         let modules = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
         Self {
+            release: 15,
             loaded: modules(&["ng_socket", "ng_ether"]),
             loadable: modules(&[
                 "ng_socket",

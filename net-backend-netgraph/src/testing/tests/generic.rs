@@ -112,7 +112,7 @@ fn hooks_and_nodes_are_removed() {
         let mut far = world.far();
         far.make_peer(".:", "hub", "a", "x").unwrap();
         far.name_node("a", "nbm-hub").unwrap();
-        refused(far.name_node("a", "nbm-hub"), Errno::ADDRINUSE);
+        refused(far.name_node(".:", "nbm-hub"), Errno::ADDRINUSE);
         far.name_node("a", "nbm-renamed").unwrap();
         gone(&mut far, "nbm-hub:");
         far.remove_hook(".:", "none").unwrap();
