@@ -6,17 +6,25 @@ use net_backend_netmap::control::{
     AttachedRings, ControlDevice, InterfaceShape, PollingThreads, RingShape, Switch,
 };
 use net_backend_netmap::testing::{Model, Settings};
+use net_backend_tap::testing::Interface;
 use net_backend_tap::{Tap, TapConfig, TapTarget};
 
 /// Begins the names of interfaces and switches; nothing else on the machine is called so.
-const INTERFACE: &str = "nbctl0";
 const PERSISTENT: &str = "nbctl1";
 const SWITCH: &str = "vale_nbctl";
+
+/// A tap, which has to be called so on FreeBSD.
+fn interface() -> &'static str {
+    match std::env::consts::OS {
+        "freebsd" => "tap31990",
+        _ => "nbctl0",
+    }
+}
 
 #[test]
 fn persistent_interfaces_of_the_model_are_wired() {
     let model = Model::new(Settings::default()).unwrap();
-    model.wire([INTERFACE, "nbctl9"], 1, 256);
+    model.wire([interface(), "nbctl9"], 1, 256);
     let netmap = ControlDevice::of_model(&model).unwrap();
     assert_eq!(netmap.switches().unwrap(), []);
     // The model puts no NICs into switches.
@@ -37,10 +45,13 @@ fn ports_of_the_real_kernel_are_wired() {
             return;
         }
     };
-    let tap = TapConfig::new(TapTarget::Name(INTERFACE.to_owned()));
-    let _tap = Tap::open(&tap).unwrap();
+    let tap = TapConfig::new(TapTarget::Name(interface().to_owned()));
+    let tap = Tap::open(&tap).unwrap();
     attach_and_detach(&netmap).unwrap();
     make_and_delete(&netmap).unwrap();
+    drop(tap);
+    // On Linux it went with its user.
+    let _gone = Interface::named(interface()).delete();
 }
 
 /// The names and numbers of the ports of our switch.
@@ -52,11 +63,12 @@ fn ports(netmap: &ControlDevice) -> Result<Vec<(String, u32)>> {
 }
 
 fn attach_and_detach(netmap: &ControlDevice) -> Result<()> {
-    let port = format!("{SWITCH}:{INTERFACE}");
+    let interface = interface();
+    let port = format!("{SWITCH}:{interface}");
     let host = format!("{port}^");
-    let info = netmap.port_info(INTERFACE)?;
+    let info = netmap.port_info(interface)?;
     assert!(info.transmit.rings > 0 && info.receive.slots > 0 && info.host_receive_rings > 0);
-    assert_eq!((info.memory, netmap.header_length(INTERFACE)?), (1, 0));
+    assert_eq!((info.memory, netmap.header_length(interface)?), (1, 0));
 
     for (rings, names) in [
         (AttachedRings::Nic, vec![port.clone()]),
@@ -68,7 +80,7 @@ fn attach_and_detach(netmap: &ControlDevice) -> Result<()> {
         assert!(found.into_iter().map(|(name, _)| name).eq(names));
 
         for switch in [SWITCH, "vale_nbctl2"] {
-            let again = netmap.attach(&format!("{switch}:{INTERFACE}"), rings);
+            let again = netmap.attach(&format!("{switch}:{interface}"), rings);
             assert_eq!(kind(again), Some(ErrorKind::InUse));
         }
 
@@ -115,7 +127,7 @@ fn make_and_delete(netmap: &ControlDevice) -> Result<()> {
 
     netmap.delete_interface(PERSISTENT)?;
     assert!(netmap.delete_interface(PERSISTENT).is_err());
-    let other = netmap.delete_interface(INTERFACE);
+    let other = netmap.delete_interface(interface());
     assert!(text(other).contains("not made as a persistent"));
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! A real netmap kernel for tests: whether there is one, what can be put into it, and what is at the far end.
 //!
-//! On Linux the process gets a network namespace of its own, where it has all interfaces and switches to itself.
+//! On Linux the process gets a network namespace of its own, where it has all interfaces and switches to itself. On
+//! FreeBSD it makes interfaces in the network of the system, and deletes them.
 
 pub(crate) mod sys;
 
@@ -12,6 +13,8 @@ use std::time::Duration;
 
 use net_backend_core::{Environment, NetBackend, Registry, Result};
 use net_backend_netmap::DRIVER;
+use net_backend_tap::testing::{Interface, PacketSocket, prepare_interfaces};
+use rustix::io::Errno;
 
 /// Makes the process ready. First thing in `main`, while there is one thread.
 ///
@@ -24,7 +27,8 @@ pub(crate) fn prepare() -> std::result::Result<(), String> {
     }
     let opened = File::options().read(true).write(true).open("/dev/netmap");
     opened.map_err(|error| format!("/dev/netmap: {error}"))?;
-    sys::prepare();
+    // Without a namespace the host's own network will do; what cannot be made says so itself.
+    let _prepared = prepare_interfaces();
     Ok(())
 }
 
@@ -92,7 +96,13 @@ impl Wire {
     ///
     /// What the system says.
     pub(crate) fn set_up(&self, up: bool) -> io::Result<()> {
-        self.ends.iter().try_for_each(|end| sys::set_up(end, up))
+        self.ends
+            .iter()
+            .map(Interface::named)
+            .try_for_each(|end| match up {
+                true => end.set_up(),
+                false => end.set_down(),
+            })
     }
 
     /// Removes both interfaces from the system, though somebody may have them open.
@@ -116,14 +126,20 @@ impl Drop for Wire {
 /// A raw socket on an interface, beside the host's own network stack: sends as the host does, and receives what the
 /// host receives. Plain frames of at most 1514 bytes.
 #[derive(Debug)]
-pub(crate) struct HostSocket(sys::HostSocket);
+pub(crate) struct HostSocket {
+    socket: PacketSocket,
+    buffer: Vec<u8>,
+}
 
 impl HostSocket {
     /// # Errors
     ///
     /// What the system says.
     pub(crate) fn new(interface: &str) -> io::Result<Self> {
-        sys::HostSocket::open(interface).map(Self)
+        Ok(Self {
+            socket: PacketSocket::plain(&Interface::named(interface))?,
+            buffer: vec![0; 1 << 16],
+        })
     }
 
     /// Whether there was room.
@@ -132,13 +148,20 @@ impl HostSocket {
     ///
     /// What the system says.
     pub(crate) fn send(&self, frame: &[u8]) -> io::Result<bool> {
-        self.0.send(frame)
+        let full = Errno::NOBUFS.raw_os_error();
+        match self.socket.send(frame) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+            Err(error) if error.raw_os_error() == Some(full) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// # Errors
     ///
     /// What the system says.
     pub(crate) fn receive(&mut self, timeout: Duration) -> io::Result<Option<Vec<u8>>> {
-        self.0.receive(timeout)
+        let length = self.socket.receive(&mut self.buffer, timeout)?;
+        Ok(length.and_then(|length| self.buffer.get(..length).map(<[u8]>::to_vec)))
     }
 }

@@ -12,10 +12,11 @@ use net_backend_core::{
     Activation, Features, HeaderFlags, HeaderLength, NetBackend, RxQueue, RxSlice, Segmentation,
     Sent, TxSlice, VirtioNetHeader,
 };
+use net_backend_tap::testing::Interface;
 
 use crate::common::{self, Wire, sys};
 use crate::support::{
-    Active, Case, Outcome, PATIENCE, SILENCE, ensure, frame, halves, open_netmap,
+    Active, Case, Outcome, PATIENCE, SILENCE, ensure, frame, halves, open_netmap, program,
 };
 use crate::sys::RawPort;
 
@@ -166,7 +167,7 @@ fn made_again() -> Outcome {
     wire.unplug();
     let again = Again(sys::add_wire(names, 1)?);
     for end in &again.0 {
-        sys::set_up(end, true)?;
+        Interface::named(end).set_up()?;
     }
     let deadline = Instant::now() + PATIENCE;
     let bytes = frame(2, 60);
@@ -289,7 +290,7 @@ struct Doomed {
 
 impl Doomed {
     fn start(port: &str) -> Outcome<Self> {
-        let mut command = Command::new(std::env::current_exe()?);
+        let mut command = Command::new(program()?);
         command.env(PORT, port);
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn()?;

@@ -25,7 +25,7 @@ mod taking;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use libtest_mimic::{Arguments, Completion, Trial};
+use net_backend_core::testing::{Suite, Verdict, is_required};
 
 use support::Case;
 
@@ -36,7 +36,6 @@ fn main() -> ExitCode {
     if enduring::is_to_be_killed() {
         return enduring::to_be_killed();
     }
-    let arguments = Arguments::from_args();
     let unavailable = common::prepare().err();
     let cases = [
         names::CASES,
@@ -53,31 +52,28 @@ fn main() -> ExitCode {
         enduring::CASES,
     ];
     let turn = Arc::new(Mutex::new(()));
-    let trials = cases.into_iter().flatten().map(|case| {
+    let mut suite = Suite::new();
+    for case in cases.into_iter().flatten() {
         let (unavailable, turn) = (unavailable.clone(), Arc::clone(&turn));
-        Trial::ignorable_test(format!("netmap/{}", case.name), move || {
+        let (concern, what) = case.name.split_once('/').unwrap_or(("", case.name));
+        suite.add(&format!("netmap/{concern}"), what, move || {
             // Ports, switches and memory are the whole kernel's. A case that fails leaves nothing behind this lock.
             let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
-            run(case, unavailable)
-        })
-    });
-    libtest_mimic::run(&arguments, trials.collect()).exit_code()
-}
-
-fn run(case: &Case, unavailable: Option<String>) -> support::Outcome<Completion> {
-    match unavailable {
-        Some(reason) if is_required() => {
-            Err(format!("required, and not available: {reason}").into())
-        }
-        Some(reason) => Ok(Completion::ignored_with(format!("not available: {reason}"))),
-        None => (case.run)().map(|()| Completion::Completed),
+            run(case, unavailable.as_deref())
+        });
     }
+    suite.run()
 }
 
-/// Whether `NET_BACKEND_REQUIRE` wants netmap to be here.
-fn is_required() -> bool {
-    std::env::var("NET_BACKEND_REQUIRE").is_ok_and(|groups| {
-        let mut groups = groups.split(',').map(str::trim);
-        groups.any(|group| group == "netmap" || group == "all")
-    })
+fn run(case: &Case, unavailable: Option<&str>) -> Verdict {
+    match unavailable {
+        Some(reason) if is_required("netmap") => {
+            Verdict::Failed(format!("required, and not available: {reason}"))
+        }
+        Some(reason) => Verdict::NotRun(format!("not available: {reason}")),
+        None => match (case.run)() {
+            Ok(()) => Verdict::Passed,
+            Err(failed) => Verdict::Failed(failed.message().unwrap_or_default().to_owned()),
+        },
+    }
 }

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use crate::common;
 use crate::refusals::expect_no_switch;
-use crate::support::{Active, Case, Outcome, PATIENCE, ensure, frame, take};
+use crate::support::{Active, Case, Outcome, PATIENCE, ensure, frame, program, take};
 
 pub(crate) const CASES: &[Case] = &[
     Case::new("processes/pipe", pipe),
@@ -60,8 +60,7 @@ struct Second {
 impl Second {
     /// Starts it, and waits for what it says about its port.
     fn start(port: &str) -> Outcome<(Self, String)> {
-        let program = std::env::current_exe()?;
-        let mut command = Command::new(program);
+        let mut command = Command::new(program()?);
         command.env(PORT, port);
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn()?;

@@ -1,6 +1,8 @@
 //! What the cases are made of.
 
 use std::cell::RefCell;
+use std::io;
+use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
@@ -131,6 +133,12 @@ impl Active {
             .iter_mut()
             .try_for_each(|pair| expect_nothing(&mut *pair.rx))
     }
+}
+
+/// This program. The kernel may have forgotten where it is, and the name that it was called by may say.
+pub(crate) fn program() -> io::Result<PathBuf> {
+    let called = || std::env::args_os().next().map(PathBuf::from);
+    std::env::current_exe().or_else(|error| called().ok_or(error))
 }
 
 /// Opens a port as what it is.

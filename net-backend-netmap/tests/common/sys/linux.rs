@@ -1,16 +1,14 @@
-//! Linux: a namespace, veths by rtnetlink(7), packet sockets.
+//! Linux: veths by rtnetlink(7).
 #![expect(
-    clippy::indexing_slicing,
     clippy::unwrap_used,
     reason = "what is not as it should be fails the test"
 )]
 
-use std::io::{self, ErrorKind};
+use std::io;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use net_backend_tap::testing::{Interface, PacketSocket, enter_private_network};
-use rustix::net::netdevice::name_to_index;
+use net_backend_tap::testing::Interface;
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, recv, send, socket_with,
 };
@@ -27,11 +25,6 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(crate) fn is_supported() -> bool {
     true
-}
-
-/// Without a namespace the host's own network will do.
-pub(crate) fn prepare() {
-    let _entered = enter_private_network();
 }
 
 pub(crate) fn add_wire(names: [String; 2], queues: u32) -> io::Result<[String; 2]> {
@@ -54,14 +47,6 @@ pub(crate) fn add_wire(names: [String; 2], queues: u32) -> io::Result<[String; 2
     Ok(names)
 }
 
-pub(crate) fn set_up(name: &str, up: bool) -> io::Result<()> {
-    let interface = Interface::named(name);
-    match up {
-        true => interface.set_up(),
-        false => interface.set_down(),
-    }
-}
-
 /// Deletes an interface. The system waits for whoever has it open to let go of it, so a thread does, until it may.
 ///
 /// Returns when nobody finds the interface any more.
@@ -70,7 +55,7 @@ pub(crate) fn delete(name: &str) -> Option<JoinHandle<()>> {
     let deleting = thread::spawn(move || {
         let _gone = interface.delete();
     });
-    wait_until(|| deleting.is_finished() || !exists(name));
+    wait_until(|| deleting.is_finished() || !Interface::named(name).exists());
     Some(deleting)
 }
 
@@ -87,42 +72,6 @@ fn wait_until(mut is_over: impl FnMut() -> bool) {
     while !is_over() && Instant::now() < deadline {
         thread::sleep(Duration::from_millis(1));
     }
-}
-
-#[derive(Debug)]
-pub(crate) struct HostSocket {
-    socket: PacketSocket,
-    buffer: Vec<u8>,
-}
-
-impl HostSocket {
-    pub(crate) fn open(interface: &str) -> io::Result<Self> {
-        Ok(Self {
-            socket: PacketSocket::plain(&Interface::named(interface))?,
-            buffer: vec![0; 1 << 16],
-        })
-    }
-
-    pub(crate) fn send(&self, frame: &[u8]) -> io::Result<bool> {
-        match self.socket.send(frame) {
-            Ok(()) => Ok(true),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(false),
-            Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => Ok(false),
-            Err(error) => Err(error),
-        }
-    }
-
-    pub(crate) fn receive(&mut self, timeout: Duration) -> io::Result<Option<Vec<u8>>> {
-        let length = self.socket.receive(&mut self.buffer, timeout)?;
-        Ok(length.map(|length| self.buffer[..length].to_vec()))
-    }
-}
-
-fn exists(name: &str) -> bool {
-    let family = AddressFamily::INET;
-    socket_with(family, SocketType::DGRAM, SocketFlags::CLOEXEC, None)
-        .and_then(|socket| name_to_index(&socket, name))
-        .is_ok()
 }
 
 fn name_and_queues(message: &mut Vec<u8>, name: &str, queues: u32) {

@@ -1,8 +1,7 @@
 //! What tests of a real kernel need from the operating system. Each of `linux`, `freebsd` and `unsupported` supplies:
 //!
-//! - `is_supported`; `prepare`: a place where interfaces can be made,
-//! - `add_wire`, `set_up`, `delete` and `forget`: interfaces by name,
-//! - `HostSocket`: raw frames of the host.
+//! - `is_supported`: whether netmap runs on it;
+//! - `add_wire`, `delete` and `forget`: two interfaces with a cable between them.
 
 #[cfg(target_os = "freebsd")]
 mod freebsd;
