@@ -88,10 +88,17 @@ impl NetBackend for Ngd {
 }
 
 fn refused(name: &str, error: std::io::Error) -> Error {
-    if error.kind() == std::io::ErrorKind::Unsupported {
+    let reason = match error.raw_os_error() {
+        Some(libc::EOPNOTSUPP) => Some(
+            "this kernel cannot wait for devices of ng_device(4), as kernels can since October 2025; use netgraph:",
+        ),
+        None if error.kind() == std::io::ErrorKind::Unsupported => Some("netgraph is FreeBSD's"),
+        _ => None,
+    };
+    if let Some(reason) = reason {
         return Error::Unsupported {
             what: name.to_owned(),
-            reason: "ng_device is FreeBSD's, and can be waited for since FreeBSD 15; on an older one use netgraph:",
+            reason,
         };
     }
     let remedy = match error.raw_os_error() {

@@ -37,14 +37,14 @@ pub(crate) trait Kernel: Send + Sync + Debug {
     ///
     /// # Errors
     ///
-    /// What `open(2)` said.
+    /// What `open(2)` said; `EOPNOTSUPP` when nobody can wait for it.
     fn device(&self, path: &str) -> io::Result<Box<dyn Data>>;
 
     /// A duplicate of a descriptor of this process, which has to be a character device.
     ///
     /// # Errors
     ///
-    /// `EBADF` when it is not open, `ENOTTY` when it is something else.
+    /// `EBADF` when it is not open, `ENOTTY` when it is something else, `EOPNOTSUPP` when nobody can wait for it.
     fn passed_device(&self, number: i32) -> io::Result<Box<dyn Data>>;
 
     /// Loads a kernel module, `ng_socket`: kldload(2). That it is there already is no error.

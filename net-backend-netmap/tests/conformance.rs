@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use net_backend_core::testing::{self, BackendPeer, Failure, Opened, Peer, Rig, RigTraits, Seen};
-use net_backend_core::{Driver, Features, NetBackend, VirtioNetHeader};
+use net_backend_core::{Driver, Features, MacAddr, NetBackend, VirtioNetHeader};
 use net_backend_netmap::DRIVER;
 
 use common::{HostSocket, Wire};
@@ -78,6 +78,7 @@ const PIPE: RigTraits = RigTraits {
     offloads: Features::empty(),
     steers: false,
     serial: true,
+    receiver: MacAddr::BROADCAST,
 };
 
 /// A switch drops what a port has no room for.

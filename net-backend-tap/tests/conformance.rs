@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use net_backend_core::testing::{self, BackendPeer, Failure, Opened, Peer, Rig, RigTraits, Seen};
 use net_backend_core::{
-    Driver, Environment, Features, HeaderLength, NetBackend, Registry, VirtioNetHeader,
+    Driver, Environment, Features, HeaderLength, MacAddr, NetBackend, Registry, VirtioNetHeader,
 };
 use net_backend_tap::DRIVER;
 use net_backend_tap::testing::{Interface, PacketSocket, prepare_interfaces};
@@ -78,6 +78,7 @@ const ON_SOCKET: RigTraits = RigTraits {
     offloads: SEEN,
     steers: false,
     serial: false,
+    receiver: MacAddr::BROADCAST,
 };
 
 /// Offloads whose headers a packet socket passes on as they are. The kernel knows no UFO segments to give any more.

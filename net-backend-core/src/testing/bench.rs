@@ -82,7 +82,8 @@ impl<'r> Bench<'r> {
 
     pub(super) fn frame(&mut self, length: usize) -> Frame {
         self.number += 1;
-        Frame::on(self.traits.path, self.number, length)
+        let RigTraits { path, receiver, .. } = self.traits;
+        Frame::on(path, receiver, self.number, length)
     }
 
     /// The number for a frame that is not made here.

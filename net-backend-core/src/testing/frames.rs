@@ -4,7 +4,7 @@
 use super::failure::ensure;
 use super::segments::sum;
 use super::{Failure, Path, ping};
-use crate::{HeaderLength, VirtioNetHeader};
+use crate::{HeaderLength, MacAddr, VirtioNetHeader};
 
 /// What every source address of the suite begins with; the number of the frame follows.
 const PREFIX: [u8; 3] = [0x06, 0x4e, 0x42];
@@ -37,10 +37,12 @@ impl Frame {
         }
     }
 
-    /// A frame of `length` bytes that passes on such a path.
-    pub(super) fn on(path: Path, number: u32, length: usize) -> Self {
-        let plain = Self::plain(number, length);
+    /// A frame of `length` bytes that passes on such a path, to a receiver that need not look at that.
+    pub(super) fn on(path: Path, receiver: MacAddr, number: u32, length: usize) -> Self {
+        let mut plain = Self::plain(number, length);
         let Path::Ping(ping) = path else {
+            let to = plain.bytes.iter_mut().zip(receiver.bytes());
+            to.for_each(|(to, octet)| *to = octet);
             return plain;
         };
         match ping.frames(number, length) {

@@ -2,7 +2,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::{Failure, Ping};
-use crate::{Driver, Features, NetBackend, VirtioNetHeader};
+use crate::{Driver, Features, MacAddr, NetBackend, VirtioNetHeader};
 
 /// A way to open one kind of backend with something at its far end.
 ///
@@ -70,6 +70,8 @@ pub struct RigTraits {
     pub steers: bool,
     /// Whether the cases have to run one after the other.
     pub serial: bool,
+    /// Who ordinary frames are for. Everybody, unless what is for several receivers is treated in another way.
+    pub receiver: MacAddr,
 }
 
 impl Default for RigTraits {
@@ -86,6 +88,7 @@ impl Default for RigTraits {
             offloads: Features::empty(),
             steers: false,
             serial: false,
+            receiver: MacAddr::BROADCAST,
         }
     }
 }

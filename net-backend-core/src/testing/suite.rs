@@ -45,9 +45,13 @@ impl Suite {
         self.trials.push(Trial::ignorable_test(title, move || {
             locked(&tally).running.insert(name.clone(), Instant::now());
             let outcome = catch_unwind(AssertUnwindSafe(run));
-            let panicked = Verdict::Failed(String::new());
+            let panicked = Verdict::Failed("it panicked".to_owned());
             let verdict = outcome.as_ref().unwrap_or(&panicked);
             locked(&tally).ended(&group, &name, verdict);
+            if let Verdict::Failed(found) = verdict {
+                // Said again at the end, which a later case may keep it from reaching.
+                let _unheard = writeln!(std::io::stdout(), "\n{name}: {found}");
+            }
             match outcome {
                 Ok(verdict) => verdict.into(),
                 Err(panic) => resume_unwind(panic),

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use net_backend_core::testing::{BackendPeer, Failure, Opened, Path, Peer, Rig, RigTraits, Seen};
-use net_backend_core::{Features, NetBackend, VirtioNetHeader};
+use net_backend_core::{Features, MacAddr, NetBackend, VirtioNetHeader};
 use net_backend_netmap::NetmapConfig;
 use net_backend_netmap::control::{AttachedRings, ControlDevice, InterfaceShape, RingShape};
 use net_backend_netmap::testing::{Model, Polling, Settings, Spread};
@@ -140,6 +140,7 @@ const PIPE: RigTraits = RigTraits {
     offloads: Features::empty(),
     steers: false,
     serial: false,
+    receiver: MacAddr::BROADCAST,
 };
 
 /// With 16 slots.

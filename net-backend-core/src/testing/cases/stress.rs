@@ -10,7 +10,9 @@ use crate::testing::frames::{Frame, number_of};
 use crate::testing::random::{self, Random};
 use crate::testing::sys::ready;
 use crate::testing::{Edge, Failure, Path, Peer};
-use crate::{QueuePair, RxQueue, RxSlice, Sent, Source, TxQueue, TxSlice, VirtioNetHeader};
+use crate::{
+    MacAddr, QueuePair, RxQueue, RxSlice, Sent, Source, TxQueue, TxSlice, VirtioNetHeader,
+};
 
 pub(super) const CASES: &[Case] = &[
     Case::delivering("stress/receive-level", |bench| receive(bench, false)),
@@ -30,6 +32,7 @@ fn is_wire(traits: &crate::testing::RigTraits) -> bool {
 /// What both threads see.
 struct Progress {
     path: Path,
+    receiver: MacAddr,
     frames: usize,
     window: usize,
     sent: AtomicUsize,
@@ -43,6 +46,7 @@ impl Progress {
         let frames = random::number("NET_BACKEND_FRAMES").and_then(|it| usize::try_from(it).ok());
         Self {
             path: bench.traits.path,
+            receiver: bench.traits.receiver,
             frames: frames.unwrap_or(20_000).min(0x00ff_ffff),
             window: bench.traits.window.max(1),
             sent: AtomicUsize::new(0),
@@ -103,7 +107,7 @@ impl Progress {
 
     fn frame(&self, index: usize) -> Frame {
         let number = u32::try_from(index).unwrap_or(u32::MAX);
-        Frame::on(self.path, number, 60 + index % 70)
+        Frame::on(self.path, self.receiver, number, 60 + index % 70)
     }
 
     fn is_stopped(&self) -> bool {

@@ -46,7 +46,7 @@ impl Device {
         self.check_waiting()
     }
 
-    /// Kernels before FreeBSD 15 wake nobody who waits for it, and refuse to be asked to by kqueue(2).
+    /// Kernels from before October 2025 wake nobody who waits for it, and refuse to be asked to by kqueue(2).
     fn check_waiting(&self) -> io::Result<()> {
         let filter = EventFilter::Read(self.0.as_raw_fd());
         let change = [Event::new(filter, EventFlags::ADD, null_mut())];
@@ -55,7 +55,7 @@ impl Device {
         // SAFETY: the descriptor is open now, and the queue is closed before it; no event's user data is ever looked at.
         match unsafe { kevent(&queue, &change, nothing, Some(Duration::ZERO)) } {
             Err(Errno::NODEV | Errno::INVAL | Errno::OPNOTSUPP) => {
-                Err(io::ErrorKind::Unsupported.into())
+                Err(io::Error::from_raw_os_error(libc::EOPNOTSUPP))
             }
             added => Ok(added.map(drop)?),
         }
