@@ -5,6 +5,10 @@ use std::io;
 use net_backend_core::Error;
 
 use crate::forward::{HostForward, HostSide};
+use crate::sys::is_refused_by_sandbox;
+
+const SANDBOXED: &str =
+    "open the network with the rule before the process enters capability mode (cap_enter(2))";
 
 /// What to do, by what a rule needs.
 #[derive(Clone, Copy)]
@@ -44,6 +48,7 @@ pub(crate) fn failed(
     remedies: Remedies,
 ) -> Error {
     let remedy = match cause.kind() {
+        _ if is_refused_by_sandbox(&cause) => Some(SANDBOXED),
         io::ErrorKind::AddrInUse => Some(remedies.in_use),
         io::ErrorKind::PermissionDenied => Some(remedies.forbidden),
         io::ErrorKind::AddrNotAvailable => {

@@ -2,27 +2,20 @@
 // header is known from its name and version only.
 #![expect(unsafe_code, reason = "functions of a library opened at run time")]
 
-use std::env;
-use std::ffi::{CStr, OsString, c_char, c_int, c_void};
+use std::ffi::{CStr, c_char, c_int, c_void};
 use std::fmt;
 use std::io;
 use std::mem;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use libloading::os::unix::{Library as Handle, RTLD_LOCAL, RTLD_NOW};
+use libloading::os::unix::Library as Handle;
 use net_backend_core::{Error, Result};
 
 use super::callbacks::{AddPoll, GetEvents, SlirpCb};
-use super::imp;
 use super::layout::{Slirp, SlirpConfig};
+use super::loader;
 
-/// The name that the loader looks for: the ABI number has been 0 since libslirp 4.0.
-const DEFAULT: &str = "libslirp.so.0";
-const VARIABLE: &str = "NET_BACKEND_LIBSLIRP";
-
-const MISSING: &str = "install libslirp0 (Debian, Ubuntu), libslirp (Fedora, Arch, FreeBSD), \
-     or name the file with library= or NET_BACKEND_LIBSLIRP";
 const OTHER: &str = "name libslirp's file with library= or NET_BACKEND_LIBSLIRP";
 const UPGRADE: &str = "upgrade libslirp0 (Debian, Ubuntu) or libslirp (Fedora, Arch, FreeBSD), \
      or name a later file with library= or NET_BACKEND_LIBSLIRP";
@@ -61,17 +54,20 @@ pub(crate) struct Library {
 
 impl Library {
     /// Opens the library at `path`, or else the one that the environment variable `NET_BACKEND_LIBSLIRP` names, or
-    /// else `libslirp.so.0` where the loader finds it; with the feature `link`, the one that is linked. May
-    /// read files.
+    /// else `libslirp.so.0` where the loader finds it or FreeBSD's package has it; with the feature `link`, the one that
+    /// is linked. May read files.
     ///
     /// # Errors
     ///
     /// If there is no such library, or it is not libslirp, or older than 4.7.
     pub(crate) fn open(path: Option<&Path>) -> Result<Arc<Self>> {
         let path = path.map(|path| path.as_os_str().to_owned());
-        let (handle, object) = match path.or_else(from_environment) {
-            Some(path) => (open_file(&path)?, path.to_string_lossy().into_owned()),
-            None => open_default()?,
+        let (handle, object) = match path.or_else(loader::from_environment) {
+            Some(path) => (
+                loader::open_file(&path)?,
+                path.to_string_lossy().into_owned(),
+            ),
+            None => loader::open_default()?,
         };
         Self::new(handle, &object).map(Arc::new)
     }
@@ -147,7 +143,7 @@ pub(super) fn exclusive() -> MutexGuard<'static, ()> {
     LIBSLIRP.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-type VersionString = unsafe extern "C" fn() -> *const c_char;
+pub(super) type VersionString = unsafe extern "C" fn() -> *const c_char;
 type Address = *const libc::sockaddr;
 
 /// libslirp's functions, each `slirp_` and the field's name.
@@ -278,50 +274,6 @@ impl fmt::Display for Version {
 fn leading_digits(text: &str) -> (&str, &str) {
     let end = text.find(|it: char| !it.is_ascii_digit());
     text.split_at(end.unwrap_or(text.len()))
-}
-
-/// A program that runs with more rights than its caller does not let the caller choose its code.
-fn from_environment() -> Option<OsString> {
-    let path = env::var_os(VARIABLE).filter(|path| !path.is_empty())?;
-    (!imp::is_privileged()).then_some(path)
-}
-
-#[cfg(not(feature = "link"))]
-fn open_default() -> Result<(Handle, String)> {
-    Ok((open_file(DEFAULT.as_ref())?, DEFAULT.to_owned()))
-}
-
-/// What is linked is in the process already, and there it is looked up, so that functions of later versions stay
-/// optional.
-#[cfg(feature = "link")]
-fn open_default() -> Result<(Handle, String)> {
-    #[link(name = "libslirp.so.0", kind = "dylib", modifiers = "+verbatim")]
-    unsafe extern "C" {
-        fn slirp_version_string() -> *const c_char;
-    }
-    // The linker leaves a library out that nothing refers to.
-    let linked: VersionString = slirp_version_string;
-    std::hint::black_box(linked);
-    Ok((Handle::this(), format!("{DEFAULT} (linked)")))
-}
-
-fn open_file(path: &std::ffi::OsStr) -> Result<Handle> {
-    // SAFETY: runs the library's initialisation, as the person who named the file wants it.
-    unsafe { Handle::open(Some(path), RTLD_NOW | RTLD_LOCAL) }.map_err(|error| {
-        let message = error.to_string();
-        let kind = match is_missing(path.as_ref(), &message) {
-            true => io::ErrorKind::NotFound,
-            false => io::ErrorKind::Other,
-        };
-        let cause = io::Error::new(kind, message);
-        Error::system("dlopen", path.to_string_lossy(), cause, Some(MISSING))
-    })
-}
-
-/// Whether the file, or a library that it needs, is not there. The loader only says so in words.
-fn is_missing(path: &Path, message: &str) -> bool {
-    let is_path = path.as_os_str().as_encoded_bytes().contains(&b'/');
-    (is_path && !path.exists()) || message.contains("No such file") || message.contains("not found")
 }
 
 fn invalid(why: String) -> io::Error {

@@ -8,6 +8,9 @@
 //! - [`Poller`]: a set of descriptors with a timer, whose own descriptor is readable while something is ready,
 //! - [`EventBell`]: the cheapest [`Doorbell`](net_backend_core::wake::Doorbell) with a descriptor,
 //! - `is_privileged()`: whether the program has rights that whoever started it has not,
+//! - `is_sandboxed()`: whether nothing can be opened, bound or connected by name any more, and
+//!   `is_refused_by_sandbox(error)`: whether that is why a call failed,
+//! - `PACKAGED`: libslirp's file where packages put it and the loader may not look,
 //! - `refuse_pipe_signals(socket)`: makes a write to a closed connection an error instead of a signal, where a socket
 //!   can be told so; where not, `is_pipe_signal_deadly()` and `without_pipe_signal(call)`,
 //! - `any_descriptor()`: a descriptor, to see its number.
@@ -28,6 +31,7 @@ mod forwards;
 mod instance;
 mod layout;
 mod library;
+mod loader;
 #[cfg(test)]
 mod poller_tests;
 pub(crate) mod sockets;
@@ -37,7 +41,7 @@ pub(crate) use callbacks::Host;
 pub(crate) use clock::timespec;
 pub(crate) use events::Events;
 pub(crate) use forwards::HostAddress;
-pub(crate) use imp::{EventBell, Poller};
+pub(crate) use imp::{EventBell, Poller, is_refused_by_sandbox};
 pub(crate) use instance::{Instance, Ipv4Settings, Ipv6Settings, Settings};
 pub(crate) use library::Library;
 

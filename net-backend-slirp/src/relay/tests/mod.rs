@@ -307,7 +307,8 @@ fn drop_leaves_nothing() {
     assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
     assert_eq!(drain(guest), (Vec::new(), false));
     assert_eq!(drain(target), (Vec::new(), true));
-    drain(waiting);
+    // Nobody accepted it: an end, a reset or a broken pipe (FreeBSD), but it does end.
+    let _ended = { waiting }.read_to_end(&mut Vec::new());
     poller.wait(&mut ready, Some(Duration::ZERO)).unwrap();
     assert_eq!(ready, []);
 }

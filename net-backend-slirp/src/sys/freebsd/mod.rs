@@ -1,5 +1,5 @@
-// UNSAFETY: the C library's issetugid has no safe wrapper.
-#![expect(unsafe_code, reason = "calls issetugid")]
+// UNSAFETY: the C library's issetugid and cap_getmode have no safe wrappers.
+#![expect(unsafe_code, reason = "calls issetugid and cap_getmode")]
 
 mod bell;
 mod poller;
@@ -13,10 +13,27 @@ use rustix::net::sockopt::set_socket_nosigpipe;
 pub(crate) use bell::EventBell;
 pub(crate) use poller::Poller;
 
+/// Where the package has it; the loader's hints name the directory once ldconfig(8) has run.
+pub(super) const PACKAGED: Option<&str> = Some("/usr/local/lib/libslirp.so.0");
+
 /// Whether this program has rights that whoever started it has not (issetugid(2)).
 pub(super) fn is_privileged() -> bool {
     // SAFETY: the function takes nothing and cannot fail.
     unsafe { libc::issetugid() != 0 }
+}
+
+/// Whether the process is in capability mode (cap_getmode(2)).
+pub(super) fn is_sandboxed() -> bool {
+    let mut mode = 0;
+    // SAFETY: writes the mode into a variable of its type.
+    let result = unsafe { libc::cap_getmode(&mut mode) };
+    // Kernels without capability mode refuse to tell.
+    result == 0 && mode != 0
+}
+
+/// Whether the call names something, which capability mode forbids.
+pub(crate) fn is_refused_by_sandbox(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::ECAPMODE)
 }
 
 /// Sets `SO_NOSIGPIPE` (setsockopt(2)).
