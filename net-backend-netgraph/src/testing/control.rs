@@ -63,7 +63,7 @@ impl ControlSocket {
         if message.len() > self.end.longest() {
             return Err(Errno::MSGSIZE);
         }
-        if address.len() > NAME {
+        if address.is_empty() || address.len() > NAME {
             return Err(Errno::INVAL);
         }
         let message = Message::parse(message).ok_or(Errno::INVAL)?;

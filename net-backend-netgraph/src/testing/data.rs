@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use net_backend_core::frame_io::Attachment;
+use net_backend_core::frame_io::{Attachment, LONGEST};
 use net_backend_core::{
     BorrowedDescriptor, Interest, QueuePair, RxSlice, Source, TxSlice, gather, total_length,
 };
@@ -177,7 +177,7 @@ impl Data for DataSocket {
     }
 
     fn drain(&self) {
-        let mut bytes = [0];
+        let mut bytes = vec![0; LONGEST];
         let mut into = [RxSlice::new(&mut bytes)];
         while let Ok(length) = crate::sys::socket::receive(self.0.end.descriptor(), &mut into) {
             let _from = self.0.end.taken(length);

@@ -7,10 +7,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 
 use rustix::io::Errno;
-use rustix::net::{
-    AddressFamily, SendFlags, Shutdown, SocketFlags, SocketType, send, shutdown, socketpair,
-    sockopt,
-};
+use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, send, socketpair, sockopt};
 
 use super::graph::{Answer, NodeId};
 use super::lock::Lock;
@@ -20,8 +17,8 @@ use super::lock::Lock;
 pub(super) struct Endpoint {
     /// The user's end: readable when something waits, or for ever when the node is gone.
     near: OwnedFd,
-    /// What is written here is received there.
-    far: OwnedFd,
+    /// What is written here is received there; closed when the node is gone.
+    far: Lock<Option<OwnedFd>>,
     buffer: Lock<Buffer>,
     /// `so_snd.sb_hiwat`.
     longest: AtomicUsize,
@@ -63,7 +60,8 @@ impl Endpoint {
         let (near, far) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
         // As much as the host allows: the buffer that counts is the model's.
         for bytes in [8 << 20, 4 << 20, 1 << 20, 200 << 10] {
-            if sockopt::set_socket_send_buffer_size(&far, bytes).is_ok() {
+            let sends = sockopt::set_socket_send_buffer_size(&far, bytes).is_ok();
+            if sends && sockopt::set_socket_recv_buffer_size(&near, bytes).is_ok() {
                 break;
             }
         }
@@ -76,7 +74,7 @@ impl Endpoint {
         };
         Ok(Self {
             near,
-            far,
+            far: Lock::new(Some(far)),
             buffer: Lock::new(buffer),
             longest: AtomicUsize::new(bytes),
             node: AtomicU32::new(0),
@@ -122,8 +120,7 @@ impl Endpoint {
     pub(super) fn disconnect(&self) {
         self.is_gone.store(true, Ordering::Relaxed);
         self.set_connected(false);
-        // Nothing can be wrong with a socket pair.
-        let _always_works = shutdown(&self.near, Shutdown::Both);
+        self.far.lock().take();
     }
 
     pub(super) fn longest(&self) -> usize {
@@ -141,7 +138,10 @@ impl Endpoint {
         if is_full {
             return Err(Errno::NOBUFS);
         }
-        match send(&self.far, bytes, SendFlags::NOSIGNAL) {
+        let far = self.far.lock();
+        let far = far.as_ref().ok_or(Errno::PIPE)?;
+        // FreeBSD keeps messages apart only where they end.
+        match send(far, bytes, SendFlags::NOSIGNAL | SendFlags::EOR) {
             Ok(_) => {
                 buffer.push(waiting);
                 Ok(())

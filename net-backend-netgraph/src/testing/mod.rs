@@ -15,6 +15,7 @@ mod counts;
 mod data;
 mod endpoint;
 mod far;
+mod forms;
 mod generic;
 mod graph;
 mod item;

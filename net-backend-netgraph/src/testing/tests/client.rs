@@ -163,3 +163,61 @@ fn a_client_speaks_with_ethernet_interfaces() {
     client.leave_group(&node, group).unwrap();
     refused_client(client.leave_group(&node, group), Errno::NOENT);
 }
+
+// NGM_BINARY2ASCII, NGM_ASCII2BINARY
+#[test]
+fn a_client_has_messages_translated() {
+    on_both(|world| {
+        let mut client = Client::open_on(world.kernel()).unwrap();
+        client
+            .make_peer(&Address::own(), &kind("bridge"), &hook("a"), &hook("link0"))
+            .unwrap();
+        let bridge = at("a");
+        let mut there_and_back = |command: &str, arguments: &str| {
+            let binary = client.to_binary(&bridge, command, arguments).unwrap();
+            let message = super::super::message::Message::new(
+                binary.cookie,
+                binary.command,
+                binary.arguments,
+            );
+            let bytes = message.bytes();
+            let message = crate::ng::Message::decode(&bytes).unwrap();
+            let ascii = client.to_ascii(&bridge, &message).unwrap();
+            assert_eq!(ascii.command, command);
+            (message.arguments.to_vec(), ascii.arguments)
+        };
+        assert_eq!(
+            there_and_back("getstats", "7"),
+            (vec![7, 0, 0, 0], "7".to_owned())
+        );
+        assert_eq!(there_and_back("reset", "").1, "");
+        let (bytes, text) = there_and_back("setconfig", "{ minStableAge=0x10 debugLevel=2 }");
+        assert_eq!(bytes, [2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 16, 0, 0, 0]);
+        assert_eq!(text, "{ debugLevel=2 minStableAge=16 }");
+        let host = "{ addr=02:00:00:00:00:0a hook=\"link0\" }";
+        assert_eq!(there_and_back("movehost", host).1, host);
+        assert_eq!(
+            there_and_back("mkpeer", "{type=\"hub\"}").1,
+            "{ type=\"hub\" }"
+        );
+        assert_eq!(there_and_back("name", "{ }").1, "{}");
+        refused_client(client.to_binary(&bridge, "nonsense", ""), Errno::NOSYS);
+        refused_client(client.to_binary(&bridge, "getstats", "x"), Errno::INVAL);
+        refused_client(
+            client.to_binary(&bridge, "setconfig", "{ none=1 }"),
+            Errno::NOENT,
+        );
+        refused_client(
+            client.to_binary(&bridge, "setconfig", "{ debugLevel=1 debugLevel=1 }"),
+            Errno::ALREADY,
+        );
+        refused_client(
+            client.to_binary(
+                &bridge,
+                "rmhook",
+                "{ hook=\"a234567890123456789012345678901234567890\" }",
+            ),
+            Errno::TOOBIG,
+        );
+    });
+}

@@ -57,6 +57,7 @@ fn on_both(test: impl Fn(&World)) {
     match SystemKernel.control() {
         Ok(control) => {
             drop(control);
+            println!("on the system's kernel:");
             test(&World::System);
         }
         Err(error) => {
