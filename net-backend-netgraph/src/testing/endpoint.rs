@@ -127,10 +127,19 @@ impl Endpoint {
         self.longest.load(Ordering::Relaxed)
     }
 
-    /// `sbappendaddr_locked`; for a device, which counts frames, with their most.
-    pub(super) fn put(&self, from: &[u8], bytes: &[u8], most: Option<usize>) -> Answer {
+    /// A frame: `sbappendaddr_locked`; for a device, which counts frames, with their most.
+    pub(super) fn put(&self, hook: &[u8], bytes: &[u8], most: Option<usize>) -> Answer {
+        // `ngs_rcvdata`: an address just long enough for the name and a NUL.
+        self.append(Waiting::new(hook, hook.len() + 3, bytes.len()), bytes, most)
+    }
+
+    /// A message: `sbappendaddr_locked`, with a whole `struct sockaddr_ng`.
+    pub(super) fn put_message(&self, from: &str, bytes: &[u8]) -> Answer {
+        self.append(Waiting::new(from.as_bytes(), 34, bytes.len()), bytes, None)
+    }
+
+    fn append(&self, waiting: Waiting, bytes: &[u8], most: Option<usize>) -> Answer {
         let mut buffer = self.buffer.lock();
-        let waiting = Waiting::new(from, bytes.len());
         let is_full = match most {
             Some(most) => buffer.waiting.len() >= most,
             None => !buffer.has_room(&waiting),
@@ -216,7 +225,7 @@ impl Buffer {
 
 impl Waiting {
     /// A `sockaddr_ng` and a chain of mbufs.
-    fn new(from: &[u8], length: usize) -> Self {
+    fn new(from: &[u8], address: usize, length: usize) -> Self {
         let mut memory = 2 * MBUF;
         if length > IN_MBUF {
             memory = MBUF + length.div_ceil(CLUSTER) * (MBUF + CLUSTER);
@@ -224,7 +233,7 @@ impl Waiting {
         Self {
             from: from.to_vec(),
             length,
-            room: length + from.len() + 3,
+            room: length + address,
             memory,
         }
     }

@@ -335,9 +335,9 @@ impl Graph {
 }
 
 impl Interface {
-    /// `struct sockaddr_dl`, padded as `SA_SIZE` pads it.
+    /// `struct sockaddr_dl`, as long as `if_attach` makes it.
     fn link_address(&self, name: &str) -> Vec<u8> {
-        const LENGTH: u8 = 54;
+        const LENGTH: u8 = 56;
         const AF_LINK: u8 = 18;
         const IFT_ETHER: u8 = 6;
         let [low, high, ..] = self.index.to_le_bytes();
@@ -347,7 +347,7 @@ impl Interface {
         address.extend([IFT_ETHER, u8::try_from(name.len()).unwrap_or(0), 6, 0]);
         address.extend(name.as_bytes());
         address.extend(self.mac);
-        address.resize(usize::from(LENGTH).next_multiple_of(8), 0);
+        address.resize(usize::from(LENGTH), 0);
         address
     }
 }

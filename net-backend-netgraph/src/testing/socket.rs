@@ -91,7 +91,7 @@ impl Graph {
                     token,
                     ..message.clone()
                 };
-                control.put(from.as_bytes(), &foreign.bytes(), None)?;
+                control.put_message(from, &foreign.bytes())?;
             }
             Some(Mischief::Twice) => times = 2,
             Some(Mischief::Cut(length)) => bytes.truncate(length),
@@ -101,14 +101,14 @@ impl Graph {
             None => {}
         }
         for _ in 0..times {
-            control.put(from.as_bytes(), &bytes, None)?;
+            control.put_message(from, &bytes)?;
         }
         let late = self.late.take_if(|(to, ..)| {
             let to = to.upgrade();
             to.is_none_or(|to| Arc::ptr_eq(&to, control))
         });
         if let Some((_, bytes, from)) = late {
-            control.put(from.as_bytes(), &bytes, None)?;
+            control.put_message(&from, &bytes)?;
         }
         Ok(())
     }

@@ -87,7 +87,7 @@ fn buffers_have_a_limit() {
 #[test]
 fn a_full_receiver_is_told_to_the_sender() {
     on_both(|world| {
-        for length in [60, 1514, 9000] {
+        for (length, expected) in [(60, 320), (1514, 13), (9000, 2)] {
             let mut far = world.far();
             let other = world.far();
             let number = other.id();
@@ -97,7 +97,11 @@ fn a_full_receiver_is_told_to_the_sender() {
                 .position(|_| far.send(None, &frame(1, 2, length)).is_err())
                 .unwrap();
             refused(far.send(None, &frame(1, 2, length)), Errno::NOBUFS);
+            // As it was counted on amd64; other kernels may have other mbufs.
             println!("{fits} frames of {length} bytes fit");
+            if let World::Model(_) = world {
+                assert_eq!(fits, expected);
+            }
             for _ in 0..fits {
                 assert_eq!(receive(&other).len(), length);
             }
@@ -282,7 +286,7 @@ fn an_answer_that_does_not_fit_is_an_error() {
         let fits = (0..1000)
             .position(|_| far.tell_bytes(".:", &ask).is_err())
             .unwrap();
-        println!("{fits} answers fit");
+        assert_eq!(fits, 126);
         refused(far.tell_bytes(".:", &ask), Errno::NOBUFS);
         let mut buffer = [0; 256];
         let (length, from) = far.control().receive(&mut buffer).unwrap();

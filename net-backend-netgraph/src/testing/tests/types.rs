@@ -65,7 +65,7 @@ fn interfaces_are_made() {
                 addresses[4],
                 addresses[6]
             ),
-            (56, 54, 18, 6, 6)
+            (56, 56, 18, 6, 6)
         );
         let start = 8 + usize::from(addresses[5]);
         assert_eq!(addresses[8..start], *name.as_bytes());
@@ -97,11 +97,17 @@ fn devices_are_made() {
         refused(far.connect(".:", "a", "b", "y"), Errno::ISCONN);
         refused(far.tell("a", cookie::DEVICE, 9, &[]), Errno::INVAL);
         let path = format!("/dev/{name}");
-        let device = world.kernel().device(&path).unwrap();
+        let device = match world.kernel().device(&path) {
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => {
+                println!("skipped: this kernel has no kqueue(2) for devices");
+                return;
+            }
+            device => device.unwrap(),
+        };
         let fits = (0..100_000)
             .position(|_| far.send(None, &frame(1, 2, 60)).is_err())
             .unwrap();
-        println!("{fits} frames fit");
+        assert_eq!(fits, 50);
         refused(far.send(None, &frame(1, 2, 60)), Errno::NOBUFS);
         device.drain();
         far.send(None, &frame(1, 2, 60)).unwrap();
