@@ -1,9 +1,9 @@
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 
 use net_backend_core::{Error, ErrorKind, Features, Result};
-use rustix::fs::{Mode, OFlags, fcntl_getfl, fcntl_setfl, open as open_file};
-use rustix::io::Errno;
+use rustix::fs::{Mode, OFlags, open as open_file};
+use rustix::io::{Errno, ioctl_fionbio};
 
 use super::device::Device;
 use super::interface::Interfaces;
@@ -184,19 +184,15 @@ fn by_descriptors(numbers: &[i32], config: &TapConfig) -> Result<Found> {
         let complaint = "is a tun, which carries no Ethernet frames; pass a tap";
         return Err(not_a_tap(number, complaint));
     }
-    non_blocking(tap.as_fd())
-        .map_err(|errno| Error::system("F_SETFL", format!("fd={number}"), errno.into(), None))?;
+    // The mode belongs to the open file, so whoever passed the descriptor has it too.
+    ioctl_fionbio(&tap, true)
+        .map_err(|errno| Error::system("FIONBIO", format!("fd={number}"), errno.into(), None))?;
     Ok(Found {
         name,
         tap,
         passed: true,
         made: false,
     })
-}
-
-/// The mode belongs to the open file, so whoever passed the descriptor has it too.
-fn non_blocking(tap: BorrowedFd<'_>) -> rustix::io::Result<()> {
-    fcntl_setfl(tap, fcntl_getfl(tap)? | OFlags::NONBLOCK)
 }
 
 /// Sets what was asked for and finds out what there is.

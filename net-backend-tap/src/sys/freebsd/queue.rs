@@ -2,7 +2,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
 use net_backend_core::frame_io::{FrameIo, ReceiveFailure, SendFailure};
-use net_backend_core::{HeaderLength, Interest, RxSlice, Source, TxSlice};
+use net_backend_core::{HeaderLength, Interest, RxSlice, Source, TxSlice, gather, total_length};
 use rustix::io::ioctl_fionread;
 
 use super::failure;
@@ -27,9 +27,27 @@ impl Queue {
     }
 }
 
+impl Queue {
+    #[cold]
+    fn write_behind_zeros(&self, frame: &[TxSlice<'_>]) -> io::Result<usize> {
+        let mut bytes = vec![0; total_length(frame)];
+        gather(frame, 0, &mut bytes);
+        if let Some(header) = bytes.get_mut(..self.header) {
+            header.fill(0);
+        }
+        vectored::write(self.descriptor.as_fd(), &[TxSlice::new(&bytes)])
+    }
+}
+
 impl FrameIo for Queue {
+    /// The guest has no offload, so that its header means nothing. The kernel would believe it all the same
+    /// (`virtio_net_rx_csum` in sys/dev/virtio/network/virtio_net.h): that a checksum was verified, for one.
     #[inline]
     fn write(&mut self, frame: &[TxSlice<'_>]) -> io::Result<usize> {
+        let flags = frame.first().and_then(TxSlice::first_chunk::<2>);
+        if self.header > 0 && flags != Some([0; 2]) {
+            return self.write_behind_zeros(frame);
+        }
         vectored::write(self.descriptor.as_fd(), frame)
     }
 
@@ -61,6 +79,7 @@ impl FrameIo for Queue {
             interest: self.interest,
         }
     }
+
     fn send_failure(&mut self, errno: i32) -> SendFailure {
         failure::send_failure(errno)
     }

@@ -10,14 +10,17 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 
 use super::numbers;
 
-/// The tap, of which each activation makes duplicates for its halves.
+/// The tap, of which each activation makes duplicates for its halves. Whoever is given it may ask what it is, and open
+/// it again.
 pub(super) fn limit_tap(tap: BorrowedFd<'_>) -> io::Result<()> {
     let rights = [libc::CAP_READ, libc::CAP_WRITE, libc::CAP_EVENT];
     let requests = [
+        numbers::TAPGIFINFO,
         numbers::TAPGIFNAME,
         numbers::TAPSVNETHDR,
         numbers::TAPGVNETHDR,
         libc::FIONREAD,
+        libc::FIONBIO,
     ];
     limit(tap, &rights, &requests)
 }
