@@ -64,6 +64,14 @@ impl Error {
         ))
     }
 
+    /// The same, about something else than the node that the message went to.
+    pub(super) fn about(mut self, what: impl fmt::Display) -> Self {
+        if let net_backend_core::Error::System { object, .. } = &mut self.0 {
+            *object = what.to_string();
+        }
+        self
+    }
+
     pub(super) fn no_answer(
         operation: &'static str,
         object: impl fmt::Display,

@@ -24,13 +24,13 @@ impl Wirer<'_> {
     ) -> Result<()> {
         let bridge = Path::from(name);
         self.join(name, &bridge)?;
+        if let Some(interface) = uplink {
+            self.add_uplink(interface, &bridge)?;
+        }
         if persistent {
             self.client.keep_bridge(&Address::from(self.hook))?;
         }
-        match uplink {
-            Some(interface) => self.add_uplink(interface, &bridge),
-            None => Ok(()),
-        }
+        Ok(())
     }
 
     /// Takes a free link of the bridge, or makes the bridge.
@@ -140,34 +140,55 @@ impl Wirer<'_> {
     fn add_uplink(&mut self, interface: &str, bridge: &Path) -> Result<()> {
         // As ng_ether(4) names the nodes of VLANs and the like.
         let node = named(&format!("{}:", interface.replace(['.', ':'], "_")))?;
-        for hook in UPLINK_HOOKS {
-            let hook = named(hook)?;
-            self.add_uplink_hook(interface, &node, &hook, bridge)?;
+        let mut added = Vec::new();
+        let outcome = self.add_uplink_hooks(interface, &node, bridge, &mut added);
+        if outcome.is_err() {
+            // With one hook only, the host itself has no network.
+            for hook in &added {
+                let _best_effort = self.client.remove_hook(&node, hook);
+            }
         }
-        // Frames for guests are for the interface too, and theirs leave with their own addresses.
-        self.client.set_promiscuous(&node, true)?;
-        Ok(self.client.set_auto_source(&node, false)?)
+        outcome
     }
 
+    fn add_uplink_hooks(
+        &mut self,
+        interface: &str,
+        node: &Address,
+        bridge: &Path,
+        added: &mut Vec<HookName>,
+    ) -> Result<()> {
+        for hook in UPLINK_HOOKS {
+            let hook = named(hook)?;
+            if self.add_uplink_hook(interface, node, &hook, bridge)? {
+                added.push(hook);
+            }
+        }
+        // Frames for guests are for the interface too, and theirs leave with their own addresses.
+        self.client.set_promiscuous(node, true)?;
+        Ok(self.client.set_auto_source(node, false)?)
+    }
+
+    /// Whether it was not there already.
     fn add_uplink_hook(
         &mut self,
         interface: &str,
         node: &Address,
         hook: &HookName,
         bridge: &Path,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         for _ in 0..ATTEMPTS {
             let has = self.with_ether(Some(interface), |wirer| wirer.client.hooks(node))?;
             let ours = peer(self.client, self.hook)?.ok_or_else(|| super::lost(self.hook))?;
             if let Some(there) = has.hooks.iter().find(|info| info.our_hook == *hook) {
                 return match there.peer.id == ours.peer.id {
-                    true => Ok(()),
+                    true => Ok(false),
                     false => Err(taken(interface, hook, &described(&there.peer))),
                 };
             }
             let list = self.client.hooks(&Address::from(self.hook))?;
             if self.take_free(&list, bridge, node, hook)? {
-                return Ok(());
+                return Ok(true);
             }
         }
         Err(taken(interface, hook, "others, one after another"))

@@ -125,11 +125,21 @@ impl Wirer<'_> {
             return Ok(());
         };
         let node = Address::from(self.hook);
-        let named = self.client.name_node(&node, name);
-        if named.is_err() {
-            // Some kinds stay without a hook.
-            let _best_effort = self.client.shut_down(&node);
-        }
-        Ok(named?)
+        let Err(error) = self.client.name_node(&node, name) else {
+            return Ok(());
+        };
+        // Some kinds stay without a hook.
+        let _best_effort = self.client.shut_down(&node);
+        Err(match error.raw_os_error() {
+            Some(libc::EADDRINUSE) => Error::system(
+                "NGM_NAME",
+                name.as_str(),
+                io::Error::from_raw_os_error(libc::EADDRINUSE),
+                Some(
+                    "if it was made before, leave out mkpeer= and connect with it: netgraph:NAME:?peerhook=HOOK",
+                ),
+            ),
+            _ => error.into(),
+        })
     }
 }

@@ -34,6 +34,7 @@ impl Client {
     ) -> Result<(), Error> {
         let arguments = generic::make_peer(type_, our_hook, peer_hook);
         self.tell(at, generic::MKPEER, &arguments)
+            .map_err(|error| error.about(format_args!("a {type_} with hook {peer_hook}")))
     }
 
     /// Connects the node at the address with another (`NGM_CONNECT`), whose path is as seen from the node at the address.
@@ -51,6 +52,7 @@ impl Client {
     ) -> Result<(), Error> {
         let arguments = generic::connect(to, our_hook, peer_hook);
         self.tell(at, generic::CONNECT, &arguments)
+            .map_err(|error| error.about(format_args!("{to} hook {peer_hook}")))
     }
 
     /// Names a node (`NGM_NAME`), also one that has a name.
@@ -60,6 +62,7 @@ impl Client {
     /// [`Error`] with `EADDRINUSE` when a node has the name, this one too.
     pub fn name_node(&mut self, at: &Address, name: &NodeName) -> Result<(), Error> {
         self.tell(at, generic::NAME, &generic::name(name))
+            .map_err(|error| error.about(name))
     }
 
     /// Removes a hook, and the one that it is connected to (`NGM_RMHOOK`). That it is not there is no error.

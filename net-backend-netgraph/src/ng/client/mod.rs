@@ -119,11 +119,6 @@ impl Client {
         limited.map_err(|cause| Error::system("cap_rights_limit", "the control socket", cause))
     }
 
-    /// The control socket. Messages that were kept for [`next_message`](Self::next_message) are lost.
-    pub(crate) fn into_control(self) -> Box<dyn Control> {
-        self.control
-    }
-
     /// How long an answer may take from now on; 5 seconds if nothing is said. Zero takes an answer only if it is there
     /// when the question is sent.
     pub fn set_timeout(&mut self, timeout: Duration) {
