@@ -58,7 +58,7 @@ fn nic_and_host() -> Outcome {
     port.send_on(0, &frame(1, 60))?;
     expect_at(&mut there, &frame(1, 60))?;
     port.send_on(1, &frame(2, 60))?;
-    expect_at(&mut here, &frame(2, 60))?;
+    expect_among(&mut here, &frame(2, 60))?;
     there.send(&frame(3, 60))?;
     port.expect_on(0, &frame(3, 60))?;
     here.send(&frame(4, 60))?;
@@ -150,6 +150,17 @@ fn rings_and_slots() -> Outcome {
     }
     ensure!(info.memory == port.memory(), "two regions for one port");
     Ok(())
+}
+
+/// On FreeBSD what an emulated NIC sends looks to bpf(4) as if it came in (`rcvif` in `nm_os_generic_xmit_frame`,
+/// sys/dev/netmap/netmap_freebsd.c), so that other frames may be before this one.
+fn expect_among(host: &mut HostSocket, frame: &[u8]) -> Outcome {
+    loop {
+        let received = host.receive(PATIENCE)?;
+        if received.ok_or("the host received nothing")? == frame {
+            return Ok(());
+        }
+    }
 }
 
 fn expect_at(host: &mut HostSocket, frame: &[u8]) -> Outcome {

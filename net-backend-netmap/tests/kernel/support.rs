@@ -232,8 +232,10 @@ pub(crate) fn same(found: &[u8], expected: &[u8]) -> Outcome {
     let wrong = found.iter().zip(expected).position(|(a, b)| a != b);
     ensure!(
         wrong.is_none(),
-        "of {} bytes the first wrong one is {wrong:?}",
-        found.len()
+        "of {} bytes the first wrong one is {wrong:?}; the frames begin {:02x?} and {:02x?}",
+        found.len(),
+        &found[..found.len().min(14)],
+        &expected[..expected.len().min(14)]
     );
     Ok(())
 }
