@@ -132,6 +132,22 @@ pub(crate) trait Data: Send + Debug {
     /// `ENOBUFS` when that is more than the system allows.
     fn set_buffers(&self, send: usize, receive: usize) -> io::Result<Buffers>;
 
+    /// Sends a frame by the hook of this name: `sendto(2)`. Does not block.
+    ///
+    /// # Errors
+    ///
+    /// `EHOSTUNREACH` when there is no such hook, `EMSGSIZE` when the frame is longer than the send buffer, `EOPNOTSUPP`
+    /// for a device; and whatever the nodes on the way said.
+    fn send_by(&self, hook: &str, frame: &[u8]) -> io::Result<()>;
+
+    /// Receives a frame, and the name of the hook that it came by: `recvfrom(2)`. What does not fit is lost. Does not
+    /// block.
+    ///
+    /// # Errors
+    ///
+    /// `EAGAIN` when there is none, `ENOTCONN` when the node is gone, `EOPNOTSUPP` for a device.
+    fn receive_from(&self, into: &mut [u8]) -> io::Result<(usize, String)>;
+
     /// Throws away the frames that wait.
     fn drain(&self);
 

@@ -30,6 +30,7 @@
 
 pub mod bridge;
 mod client;
+mod data;
 pub mod device;
 pub mod eiface;
 mod error;
@@ -46,6 +47,7 @@ pub mod socket;
 mod tests;
 
 pub use client::{Client, Unsolicited};
+pub use data::DataSocket;
 pub use error::Error;
 pub use flow::{FlowEvent, Signal};
 pub use generic::{AsciiMessage, BinaryMessage, HookInfo, HookList, NodeInfo, TypeInfo};

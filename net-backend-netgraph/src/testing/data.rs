@@ -176,6 +176,26 @@ impl Data for DataSocket {
         Ok(Buffers { send, receive })
     }
 
+    fn send_by(&self, hook: &str, frame: &[u8]) -> io::Result<()> {
+        self.0.note(Call::Send)?;
+        self.unlimited()?;
+        match self.0.device {
+            Some(_) => Err(Errno::OPNOTSUPP.into()),
+            None => Ok(self.0.send(Some(hook), frame)?),
+        }
+    }
+
+    fn receive_from(&self, into: &mut [u8]) -> io::Result<(usize, String)> {
+        self.0.note(Call::Receive)?;
+        if self.0.device.is_some() {
+            return Err(Errno::OPNOTSUPP.into());
+        }
+        let mut into = [RxSlice::new(into)];
+        let length = crate::sys::socket::receive(self.0.end.descriptor(), &mut into)?;
+        let hook = self.0.end.taken(length);
+        Ok((length, String::from_utf8_lossy(&hook).into_owned()))
+    }
+
     fn drain(&self) {
         let mut bytes = vec![0; LONGEST];
         let mut into = [RxSlice::new(&mut bytes)];

@@ -10,7 +10,9 @@ use net_backend_core::{Error, Result};
 
 use crate::config::{NetgraphConfig, Wiring};
 use crate::gate::{Data, Kernel};
-use crate::ng::{Address, Client, HookInfo, HookName, NameError, NodeName, Path, TypeName};
+use crate::ng::{
+    Address, Client, DataSocket, HookInfo, HookName, NameError, NodeName, Path, TypeName,
+};
 
 /// A node of our own, and what it is connected with.
 #[derive(Debug)]
@@ -57,12 +59,9 @@ pub(crate) fn wire(kernel: &dyn Kernel, config: &NetgraphConfig) -> Result<Wired
 /// The data socket of the client's node. The hook comes later: a socket that is made the node's after that takes no
 /// frames without address (`ngs_connect` in sys/netgraph/ng_socket.c).
 fn data_socket(kernel: &dyn Kernel, client: &mut Client) -> Result<Box<dyn Data>> {
-    let node = format!("{}:", client.id()?);
-    let refused =
-        |operation| move |error| Error::system(operation, "a data socket of netgraph", error, None);
-    let data = kernel.data().map_err(refused("socket"))?;
-    data.connect(&node).map_err(refused("connect"))?;
-    Ok(data)
+    let mut data = DataSocket::open_on(kernel)?;
+    data.join(client.id()?)?;
+    Ok(data.into_data())
 }
 
 /// What is at the other end of our hook.

@@ -11,7 +11,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use net_backend_core::{Interest, Source};
 
-use super::remedies::{BIND, LOAD, RECEIVE, SOCKET};
+use super::data::with_module;
+use super::remedies::{BIND, RECEIVE};
 use super::{
     Address, Command, Error, FlowEvent, HEADER_BYTES, Header, Message, NodeId, NodeName, Signal,
 };
@@ -81,16 +82,7 @@ impl Client {
 
     /// The same, of another kernel.
     pub(crate) fn open_on(kernel: &dyn Kernel) -> Result<Self, Error> {
-        let control = match kernel.control() {
-            Err(cause) if cause.raw_os_error() == Some(libc::EAFNOSUPPORT) => {
-                kernel
-                    .load("ng_socket")
-                    .map_err(|cause| Error::system(LOAD, "ng_socket", cause))?;
-                kernel.control()
-            }
-            other => other,
-        };
-        let control = control.map_err(|cause| Error::system(SOCKET, "NG_CONTROL", cause))?;
+        let control = with_module(kernel, "NG_CONTROL", || kernel.control())?;
         Ok(Self::over(control))
     }
 

@@ -1,5 +1,5 @@
 // UNSAFETY: the libc crate has no safe calls with the addresses of AF_NETGRAPH.
-#![expect(unsafe_code, reason = "bind, sendto and recvfrom take addresses")]
+#![expect(unsafe_code, reason = "bind takes an address")]
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -27,43 +27,11 @@ impl Control for ControlSocket {
     }
 
     fn send(&self, address: &str, message: &[u8]) -> io::Result<()> {
-        let address = Address::of_path(address)?;
-        // SAFETY: the descriptor is open; message and address are readable for their lengths, and outlive the call.
-        let sent = unsafe {
-            libc::sendto(
-                self.0.as_raw_fd(),
-                message.as_ptr().cast(),
-                message.len(),
-                libc::MSG_NOSIGNAL,
-                (&raw const address).cast(),
-                address.length(),
-            )
-        };
-        match usize::try_from(sent) {
-            Ok(_) => Ok(()),
-            Err(_) => Err(io::Error::last_os_error()),
-        }
+        kernel::send_to(&self.0, address, message, 0)
     }
 
     fn receive(&self, into: &mut [u8]) -> io::Result<(usize, String)> {
-        let mut from = Address::EMPTY;
-        let mut length = Address::ROOM;
-        // SAFETY: the descriptor is open; buffer and address are writable for the lengths that are told, and outlive the
-        // call; any bytes are an address.
-        let received = unsafe {
-            libc::recvfrom(
-                self.0.as_raw_fd(),
-                into.as_mut_ptr().cast(),
-                into.len(),
-                libc::MSG_DONTWAIT,
-                (&raw mut from).cast(),
-                &raw mut length,
-            )
-        };
-        match usize::try_from(received) {
-            Ok(length) => Ok((length, from.text())),
-            Err(_) => Err(io::Error::last_os_error()),
-        }
+        kernel::receive_from(&self.0, into)
     }
 
     fn wait(&self, timeout: Duration) -> io::Result<bool> {

@@ -65,6 +65,18 @@ impl Data for DataSocket {
         })
     }
 
+    fn send_by(&self, hook: &str, frame: &[u8]) -> io::Result<()> {
+        kernel::send_to(&self.0, hook, frame, libc::MSG_DONTWAIT)
+    }
+
+    fn receive_from(&self, into: &mut [u8]) -> io::Result<(usize, String)> {
+        match kernel::receive_from(&self.0, into)? {
+            // A frame, though an empty one, comes by a hook.
+            (0, hook) if hook.is_empty() => Err(io::Error::from_raw_os_error(libc::ENOTCONN)),
+            received => Ok(received),
+        }
+    }
+
     fn drain(&self) {
         let mut byte = [0];
         for _ in 0..BUFFER_BOUND {

@@ -81,6 +81,15 @@ impl Data for Device {
         })
     }
 
+    /// It has one hook.
+    fn send_by(&self, _: &str, _: &[u8]) -> io::Result<()> {
+        Err(io::Error::from_raw_os_error(libc::EOPNOTSUPP))
+    }
+
+    fn receive_from(&self, _: &mut [u8]) -> io::Result<(usize, String)> {
+        Err(io::Error::from_raw_os_error(libc::EOPNOTSUPP))
+    }
+
     fn drain(&self) {
         let mut byte = [0];
         for _ in 0..QUEUE_BOUND {

@@ -1,5 +1,8 @@
 // UNSAFETY: netgraph's sockets, modules and system variables are reached by calls that rustix does not have.
-#![expect(unsafe_code, reason = "socket, kldload and sysctl are C's")]
+#![expect(
+    unsafe_code,
+    reason = "sockets with addresses, kldload and sysctl are C's"
+)]
 
 use std::ffi::{CString, c_char, c_int, c_ulong};
 use std::io;
@@ -10,7 +13,7 @@ use rustix::fs::{Mode, OFlags};
 use rustix::io::fcntl_dupfd_cloexec;
 use rustix::net::sockopt;
 
-use super::address::FAMILY;
+use super::address::{Address, FAMILY};
 use super::control::ControlSocket;
 use super::data::DataSocket;
 use super::device::Device;
@@ -95,6 +98,48 @@ impl Kernel for SystemKernel {
         };
         check(asked)?;
         Ok(limit)
+    }
+}
+
+/// sendto(2), without SIGPIPE.
+pub(super) fn send_to(socket: &OwnedFd, path: &str, bytes: &[u8], flags: c_int) -> io::Result<()> {
+    let address = Address::of_path(path)?;
+    // SAFETY: the descriptor is open; bytes and address are readable for their lengths, and outlive the call.
+    let sent = unsafe {
+        libc::sendto(
+            socket.as_raw_fd(),
+            bytes.as_ptr().cast(),
+            bytes.len(),
+            flags | libc::MSG_NOSIGNAL,
+            (&raw const address).cast(),
+            address.length(),
+        )
+    };
+    match usize::try_from(sent) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(io::Error::last_os_error()),
+    }
+}
+
+/// recvfrom(2), without waiting. The address is empty at the end of everything.
+pub(super) fn receive_from(socket: &OwnedFd, into: &mut [u8]) -> io::Result<(usize, String)> {
+    let mut from = Address::EMPTY;
+    let mut length = Address::ROOM;
+    // SAFETY: the descriptor is open; buffer and address are writable for the lengths that are told, and outlive the call;
+    // any bytes are an address.
+    let received = unsafe {
+        libc::recvfrom(
+            socket.as_raw_fd(),
+            into.as_mut_ptr().cast(),
+            into.len(),
+            libc::MSG_DONTWAIT,
+            (&raw mut from).cast(),
+            &raw mut length,
+        )
+    };
+    match usize::try_from(received) {
+        Ok(length) => Ok((length, from.text())),
+        Err(_) => Err(io::Error::last_os_error()),
     }
 }
 

@@ -201,22 +201,26 @@ fn a_client_has_messages_translated() {
             "{ type=\"hub\" }"
         );
         assert_eq!(there_and_back("name", "{ }").1, "{}");
-        refused_client(client.to_binary(&bridge, "nonsense", ""), Errno::NOSYS);
-        refused_client(client.to_binary(&bridge, "getstats", "x"), Errno::INVAL);
-        refused_client(
-            client.to_binary(&bridge, "setconfig", "{ none=1 }"),
-            Errno::NOENT,
-        );
-        refused_client(
-            client.to_binary(&bridge, "setconfig", "{ debugLevel=1 debugLevel=1 }"),
-            Errno::ALREADY,
-        );
-        refused_client(
-            client.to_binary(
-                &bridge,
-                "rmhook",
-                "{ hook=\"a234567890123456789012345678901234567890\" }",
-            ),
+    });
+}
+
+#[test]
+fn text_that_is_no_message_is_refused() {
+    on_both(|world| {
+        let mut client = Client::open_on(world.kernel()).unwrap();
+        client
+            .make_peer(&Address::own(), &kind("bridge"), &hook("a"), &hook("link0"))
+            .unwrap();
+        let mut refuse = |command: &str, arguments: &str, errno| {
+            refused_client(client.to_binary(&at("a"), command, arguments), errno);
+        };
+        refuse("nonsense", "", Errno::NOSYS);
+        refuse("getstats", "x", Errno::INVAL);
+        refuse("setconfig", "{ none=1 }", Errno::NOENT);
+        refuse("setconfig", "{ debugLevel=1 debugLevel=1 }", Errno::ALREADY);
+        refuse(
+            "rmhook",
+            "{ hook=\"a234567890123456789012345678901234567890\" }",
             Errno::TOOBIG,
         );
     });

@@ -4,6 +4,7 @@
 mod bridge;
 
 mod client;
+mod data;
 mod generic;
 mod model;
 mod sockets;
