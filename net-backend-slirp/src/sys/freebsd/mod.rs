@@ -14,6 +14,7 @@ pub(crate) use bell::EventBell;
 pub(crate) use poller::Poller;
 
 /// Where the package has it; the loader's hints name the directory once ldconfig(8) has run.
+#[cfg(not(feature = "link"))]
 pub(super) const PACKAGED: Option<&str> = Some("/usr/local/lib/libslirp.so.0");
 
 /// Whether this program has rights that whoever started it has not (issetugid(2)).

@@ -15,6 +15,7 @@ pub(super) use pipe_signal::{is_pipe_signal_deadly, without_pipe_signal};
 pub(crate) use poller::Poller;
 
 /// Packages put it where the loader looks.
+#[cfg(not(feature = "link"))]
 pub(super) const PACKAGED: Option<&str> = None;
 
 /// Whether this program has rights that whoever started it has not (`AT_SECURE`, getauxval(3)).
