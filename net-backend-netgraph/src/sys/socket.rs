@@ -76,11 +76,10 @@ fn receive_any(socket: BorrowedFd<'_>, into: &mut [RxSlice<'_>]) -> io::Result<u
 /// Whether nothing will ever be received again.
 #[cold]
 fn is_closed(socket: BorrowedFd<'_>) -> io::Result<bool> {
-    let mut polled = [PollFd::from_borrowed_fd(socket, PollFlags::empty())];
+    let mut polled = [PollFd::from_borrowed_fd(socket, PollFlags::RDHUP)];
+    let closed = PollFlags::HUP | PollFlags::RDHUP;
     match poll(&mut polled, Some(&Timespec::default())) {
-        Ok(_) => Ok(polled
-            .iter()
-            .any(|it| it.revents().contains(PollFlags::HUP))),
+        Ok(_) => Ok(polled.iter().any(|it| it.revents().intersects(closed))),
         Err(Errno::INTR) => Ok(false),
         Err(error) => Err(error.into()),
     }
