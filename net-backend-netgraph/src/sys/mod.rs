@@ -5,6 +5,8 @@
 //! - `is_of_sandbox`: whether an errno says that Capsicum forbids the call.
 
 #[cfg(any(target_os = "freebsd", test, feature = "testing"))]
+pub(crate) mod inherited;
+#[cfg(any(target_os = "freebsd", test, feature = "testing"))]
 pub(crate) mod link;
 #[cfg(any(target_os = "freebsd", test, feature = "testing"))]
 pub(crate) mod socket;

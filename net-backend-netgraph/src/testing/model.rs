@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::io;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +17,7 @@ use super::kind::Kind;
 use super::lock::Lock;
 use super::settings::{Mischief, Settings};
 use crate::gate::{Control, Data, Kernel};
+use crate::sys::inherited::duplicate;
 
 /// A netgraph kernel in the process. Clones are the same kernel.
 #[derive(Clone, Debug)]
@@ -200,13 +200,8 @@ impl Kernel for Model {
         self.0.calls.note(Call::Data)?;
         let plug = self.0.graph.lock().socket(number);
         let Some(plug) = plug else {
-            let is_open = Path::new("/dev/fd").join(number.to_string()).exists();
-            let errno = if is_open {
-                Errno::PROTOTYPE
-            } else {
-                Errno::BADF
-            };
-            return Err(errno.into());
+            let _it_is_open = duplicate(number)?;
+            return Err(Errno::PROTOTYPE.into());
         };
         if plug.end.node().is_none() {
             return Err(Errno::NOTCONN.into());

@@ -6,11 +6,10 @@
 
 use std::ffi::{CString, c_char, c_int, c_ulong};
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::ptr;
 
 use rustix::fs::{Mode, OFlags};
-use rustix::io::fcntl_dupfd_cloexec;
 use rustix::net::sockopt;
 
 use super::address::{Address, FAMILY};
@@ -18,6 +17,7 @@ use super::control::ControlSocket;
 use super::data::DataSocket;
 use super::device::Device;
 use crate::gate::{Control, Data, Kernel};
+use crate::sys::inherited::duplicate;
 
 /// FreeBSD's netgraph.
 #[derive(Debug)]
@@ -191,15 +191,4 @@ fn socket(protocol: c_int) -> io::Result<OwnedFd> {
     check(socket)?;
     // SAFETY: it was made just now, and nobody else has it.
     Ok(unsafe { OwnedFd::from_raw_fd(socket) })
-}
-
-/// A duplicate of descriptor `number`.
-fn duplicate(number: i32) -> io::Result<OwnedFd> {
-    if number < 0 {
-        return Err(io::Error::from_raw_os_error(libc::EBADF));
-    }
-    // SAFETY: the number is not -1, and the borrow ends in this function; should the descriptor not be open, or be
-    // closed meanwhile, the one call on it fails or duplicates whatever has that number, and touches no memory.
-    let descriptor = unsafe { BorrowedFd::borrow_raw(number) };
-    Ok(fcntl_dupfd_cloexec(descriptor, 3)?)
 }
