@@ -1,19 +1,20 @@
 //! The conformance suite on netgraph: on a kernel in the process, and on the system's where there is one.
 
+mod common;
 #[path = "conformance/peers.rs"]
 mod peers;
-#[path = "conformance/world.rs"]
-mod world;
 
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use net_backend_core::testing::{self, BackendPeer, Failure, NoPeer, Opened, Path, Rig, RigTraits};
+use net_backend_core::testing::{
+    self, BackendPeer, Failure, NoPeer, Opened, Path, Peer, Rig, RigTraits,
+};
 use net_backend_core::{Driver, Features, MacAddr};
-use net_backend_netgraph::DRIVER;
+use net_backend_netgraph::{DRIVER, Netgraph};
 
-use peers::Program;
-use world::World;
+use common::{Cable, Nic, World, unique};
+use peers::{Cabled, HostOfNode, Program, Wired};
 
 fn main() -> ExitCode {
     let worlds = [
@@ -21,7 +22,11 @@ fn main() -> ExitCode {
         ("netgraph-model", World::model),
     ];
     let rigs = worlds.into_iter().flat_map(|(group, world)| {
-        SHAPES.iter().map(move |(shape, traits)| -> Box<dyn Rig> {
+        let shapes = SHAPES.iter().filter(move |(shape, _)| {
+            // What is made of interfaces of the system.
+            *shape != Shape::Cable || group == "netgraph"
+        });
+        shapes.map(move |(shape, traits)| -> Box<dyn Rig> {
             Box::new(GraphRig {
                 name: format!("{group}/{}", shape.name()),
                 shape: *shape,
@@ -40,6 +45,10 @@ const SHAPES: &[(Shape, RigTraits)] = &[
     (Shape::Bridge, SWITCHED),
     (Shape::BridgeWithoutOffloads, SWITCHED),
     (Shape::Echo, ECHO),
+    (Shape::Interface, INTERFACE),
+    (Shape::Cable, CABLE),
+    (Shape::Plug, PLUG),
+    (Shape::Host, HOST),
 ];
 
 /// Two sockets, and no node between them.
@@ -70,13 +79,43 @@ const HUB: RigTraits = RigTraits {
     ..WIRE
 };
 
-const SWITCHED: RigTraits = HUB;
+const SWITCHED: RigTraits = RigTraits { window: 10, ..HUB };
 
 const ECHO: RigTraits = RigTraits {
     path: Path::Echo,
     kill: false,
     ..WIRE
 };
+
+/// The cable of an interface: what comes in while the socket is full is lost.
+const INTERFACE: RigTraits = RigTraits {
+    max_frame: 1514,
+    window: 16,
+    fills: false,
+    kill: false,
+    ..WIRE
+};
+
+/// Nothing is busy: who sends does not hear of what is lost.
+const CABLE: RigTraits = INTERFACE;
+
+const PLUG: RigTraits = RigTraits {
+    link: true,
+    ..INTERFACE
+};
+
+/// The node of an interface of the host can be removed.
+const HOST: RigTraits = RigTraits {
+    kill: true,
+    ..INTERFACE
+};
+
+/// Bytes of buffers: room for the longest frame, and not for many.
+const SEND_BUFFER: usize = 100_000;
+const RECEIVE_BUFFER: usize = 40_000;
+
+/// Room for a window of them.
+const SWITCHED_RECEIVE_BUFFER: usize = 100_000;
 
 /// What is between backend and far end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,6 +132,14 @@ enum Shape {
     BridgeWithoutOffloads,
     /// A node that sends everything back.
     Echo,
+    /// An interface, with somebody at the other end of its cable.
+    Interface,
+    /// Two interfaces with a cable between them, and a backend at each.
+    Cable,
+    /// An interface whose cable is pulled out and plugged in.
+    Plug,
+    /// An interface of the host, which sends and receives through it.
+    Host,
 }
 
 impl Shape {
@@ -104,17 +151,21 @@ impl Shape {
             Self::Bridge => "bridge",
             Self::BridgeWithoutOffloads => "bridge-plain",
             Self::Echo => "echo",
+            Self::Interface => "interface",
+            Self::Cable => "cable",
+            Self::Plug => "plug",
+            Self::Host => "host",
         }
     }
 
     /// Buffers that a case fills soon, and patience until it goes on.
-    fn options(self) -> &'static str {
-        match self {
-            Self::BridgeWithoutOffloads => {
-                "&patience=60000&sndbuf=100000&rcvbuf=300000&offloads=off"
-            }
-            _ => "&patience=60000&sndbuf=100000&rcvbuf=300000",
-        }
+    fn options(self) -> String {
+        let (receive_buffer, offloads) = match self {
+            Self::BridgeWithoutOffloads => (SWITCHED_RECEIVE_BUFFER, "&offloads=off"),
+            Self::Bridge => (SWITCHED_RECEIVE_BUFFER, ""),
+            _ => (RECEIVE_BUFFER, ""),
+        };
+        format!("&patience=60000&sndbuf={SEND_BUFFER}&rcvbuf={receive_buffer}{offloads}")
     }
 }
 
@@ -130,52 +181,41 @@ impl Rig for GraphRig {
         &self.name
     }
 
+    /// For each sender that is new, as all of the suite's are, a bridge of the system has a note to write, and has what
+    /// comes then wait: who sent it does not hear of a receiver that is full.
     fn traits(&self) -> RigTraits {
-        self.traits
+        let is_bridge = matches!(self.shape, Shape::Bridge | Shape::BridgeWithoutOffloads);
+        RigTraits {
+            fills: self.traits.fills && !(is_bridge && self.group() == "netgraph"),
+            ..self.traits
+        }
     }
 
     fn open(&self) -> Result<Opened, Failure> {
         let world = (self.world)()?;
         let options = self.shape.options();
-        let id = world::unique();
         match self.shape {
-            Shape::Direct => {
-                let far = world.far()?;
-                let uri = format!("netgraph:[{:x}]:?peerhook=far{options}", far.id());
-                let backend = world.open(&uri)?;
-                let peer = Box::new(Program::new(far, world)?);
-                Ok(Opened { backend, peer })
-            }
-            Shape::Passed => {
-                let far = world.far()?;
-                let mut near = world.far()?;
-                near.connect(".:", &format!("[{:x}]:", far.id()), "near", "far")?;
-                far.set_buffers(100_000, 300_000)?;
-                let backend = world.open(&format!("netgraph:?fd={}{options}", near.number()))?;
-                let peer = Box::new(Program::with_maker(far, near, world)?);
-                Ok(Opened { backend, peer })
+            Shape::Direct | Shape::Passed => self.open_with_program(world),
+            Shape::Interface | Shape::Cable | Shape::Plug | Shape::Host => {
+                self.open_with_interface(world)
             }
             Shape::Hub => {
-                let uri = |hook| format!("netgraph:{id}:?peerhook={hook}{options}");
+                let id = unique();
                 let made = format!("netgraph:{id}?mkpeer=hub&peerhook=far{options}");
                 let far = world.open(&made)?;
-                let backend = world.open(&uri("near"))?;
-                let peer = Box::new(BackendPeer::new(far)?);
-                Ok(Opened { backend, peer })
+                let backend = world.open(&format!("netgraph:{id}:?peerhook=near{options}"))?;
+                opened(backend, BackendPeer::new(Box::new(far))?)
             }
             Shape::Bridge | Shape::BridgeWithoutOffloads => {
+                let id = unique();
                 let uri = format!("netgraph:?bridge={id}{options}");
                 let far = world.open(&uri)?;
                 world.allow_moves(&id)?;
-                let backend = world.open(&uri)?;
-                let peer = Box::new(BackendPeer::new(far)?);
-                Ok(Opened { backend, peer })
+                opened(world.open(&uri)?, BackendPeer::new(Box::new(far))?)
             }
             Shape::Echo => {
                 let uri = format!("netgraph:?mkpeer=echo&peerhook=e{options}");
-                let backend = world.open(&uri)?;
-                let peer = Box::new(NoPeer);
-                Ok(Opened { backend, peer })
+                opened(world.open(&uri)?, NoPeer)
             }
         }
     }
@@ -189,4 +229,54 @@ impl Rig for GraphRig {
         );
         (again && self.group() == "netgraph").then_some(&DRIVER)
     }
+}
+
+impl GraphRig {
+    fn open_with_program(&self, world: World) -> Result<Opened, Failure> {
+        let options = self.shape.options();
+        let far = world.far()?;
+        far.set_buffers(SEND_BUFFER, RECEIVE_BUFFER)?;
+        if self.shape == Shape::Direct {
+            let uri = format!("netgraph:[{:x}]:?peerhook=far{options}", far.id());
+            return opened(world.open(&uri)?, Program::new(far, None, world));
+        }
+        let mut near = world.far()?;
+        near.connect(".:", &format!("[{:x}]:", far.id()), "near", "far")?;
+        let uri = format!("netgraph:?fd={}{options}", near.number());
+        opened(world.open(&uri)?, Program::new(far, Some(near), world))
+    }
+
+    fn open_with_interface(&self, world: World) -> Result<Opened, Failure> {
+        let options = self.shape.options();
+        let uri = |name: &str| format!("netgraph:{name}:?peerhook=lower{options}");
+        match self.shape {
+            Shape::Cable => {
+                let cable = Cable::new()?;
+                let [near, far] = cable.ends().map(|end| world.open(&uri(end)));
+                let far = BackendPeer::new(Box::new(far?))?;
+                opened(near?, Cabled::new(far, cable))
+            }
+            Shape::Host => {
+                let backend = world.open(&format!("netgraph:?mkpeer=eiface{options}"))?;
+                let node = backend.peer().and_then(|peer| peer.peer.name.clone());
+                let node = node.ok_or_else(|| Failure::new("an interface without name"))?;
+                let nic = Nic::host_of(&world, node.as_str())?;
+                opened(backend, HostOfNode::new(nic, world))
+            }
+            _ => {
+                let nic = match self.shape {
+                    Shape::Plug => Nic::pluggable(&world)?,
+                    _ => Nic::wired(&world)?,
+                };
+                let backend = world.open(&uri(nic.name()))?;
+                world.set_promiscuous(nic.name())?;
+                opened(backend, Wired(nic))
+            }
+        }
+    }
+}
+
+fn opened(backend: Netgraph, peer: impl Peer + 'static) -> Result<Opened, Failure> {
+    let (backend, peer) = (Box::new(backend), Box::new(peer));
+    Ok(Opened { backend, peer })
 }

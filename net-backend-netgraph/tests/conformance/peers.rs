@@ -4,36 +4,29 @@ use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
 use net_backend_core::VirtioNetHeader;
-use net_backend_core::testing::{Failure, Peer, Seen};
+use net_backend_core::testing::{BackendPeer, Failure, Peer, Seen};
 use net_backend_netgraph::testing::Far;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::world::World;
+use super::common::{Cable, Nic, World};
 
 /// A program with a node of its own, whose hook the backend's is connected with.
 #[derive(Debug)]
 pub(crate) struct Program {
     far: Option<Far>,
-    /// Who made the backend's socket.
-    maker: Option<Far>,
+    /// Who made the backend's socket, if that was somebody else.
+    _maker: Option<Far>,
     /// Only held.
     _world: World,
 }
 
 impl Program {
-    pub(crate) fn new(far: Far, world: World) -> Result<Self, Failure> {
-        far.set_buffers(100_000, 300_000)?;
-        Ok(Self {
+    pub(crate) fn new(far: Far, maker: Option<Far>, world: World) -> Self {
+        Self {
             far: Some(far),
-            maker: None,
+            _maker: maker,
             _world: world,
-        })
-    }
-
-    pub(crate) fn with_maker(far: Far, maker: Far, world: World) -> Result<Self, Failure> {
-        let mut program = Self::new(far, world)?;
-        program.maker = Some(maker);
-        Ok(program)
+        }
     }
 
     fn far(&self) -> Result<&Far, Failure> {
@@ -56,13 +49,7 @@ impl Peer for Program {
         let deadline = Instant::now() + timeout;
         loop {
             match self.far()?.receive() {
-                Ok((_, bytes)) => {
-                    return Ok(Some(Seen {
-                        queue: None,
-                        header: None,
-                        bytes,
-                    }));
-                }
+                Ok((_, bytes)) => return Ok(Some(seen(bytes))),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 Err(error) => return Err(error.into()),
             }
@@ -80,5 +67,107 @@ impl Peer for Program {
     fn kill(&mut self) -> Result<(), Failure> {
         self.far = None;
         Ok(())
+    }
+}
+
+/// The other side of an interface.
+#[derive(Debug)]
+pub(crate) struct Wired(pub(crate) Nic);
+
+impl Peer for Wired {
+    fn send(&mut self, _: u16, _: &VirtioNetHeader, frame: &[u8]) -> Result<bool, Failure> {
+        Ok(self.0.send(frame)?)
+    }
+
+    fn recv(&mut self, timeout: Duration) -> Result<Option<Seen>, Failure> {
+        Ok(self.0.receive(timeout)?.map(seen))
+    }
+
+    fn set_link(&mut self, up: bool) -> Result<(), Failure> {
+        Ok(self.0.set_link(up)?)
+    }
+}
+
+/// The host, behind an interface that is a node, which does not go away by itself.
+#[derive(Debug)]
+pub(crate) struct HostOfNode {
+    wired: Wired,
+    node: String,
+    /// Once the node was removed there is none.
+    world: Option<World>,
+}
+
+impl HostOfNode {
+    pub(crate) fn new(nic: Nic, world: World) -> Self {
+        Self {
+            node: format!("{}:", nic.name()),
+            wired: Wired(nic),
+            world: Some(world),
+        }
+    }
+}
+
+impl Peer for HostOfNode {
+    fn send(
+        &mut self,
+        queue: u16,
+        header: &VirtioNetHeader,
+        frame: &[u8],
+    ) -> Result<bool, Failure> {
+        self.wired.send(queue, header, frame)
+    }
+
+    fn recv(&mut self, timeout: Duration) -> Result<Option<Seen>, Failure> {
+        self.wired.recv(timeout)
+    }
+
+    fn kill(&mut self) -> Result<(), Failure> {
+        match self.world.take() {
+            Some(world) => Ok(world.far()?.shut_down(&self.node)?),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for HostOfNode {
+    fn drop(&mut self) {
+        let _left = self.kill();
+    }
+}
+
+/// A backend at the other end of a cable.
+#[derive(Debug)]
+pub(crate) struct Cabled {
+    /// Before the cable.
+    far: BackendPeer,
+    _cable: Cable,
+}
+
+impl Cabled {
+    pub(crate) fn new(far: BackendPeer, cable: Cable) -> Self {
+        Self { far, _cable: cable }
+    }
+}
+
+impl Peer for Cabled {
+    fn send(
+        &mut self,
+        queue: u16,
+        header: &VirtioNetHeader,
+        frame: &[u8],
+    ) -> Result<bool, Failure> {
+        self.far.send(queue, header, frame)
+    }
+
+    fn recv(&mut self, timeout: Duration) -> Result<Option<Seen>, Failure> {
+        self.far.recv(timeout)
+    }
+}
+
+fn seen(bytes: Vec<u8>) -> Seen {
+    Seen {
+        queue: None,
+        header: None,
+        bytes,
     }
 }
