@@ -79,7 +79,7 @@ const HUB: RigTraits = RigTraits {
     ..WIRE
 };
 
-const SWITCHED: RigTraits = RigTraits { window: 10, ..HUB };
+const SWITCHED: RigTraits = HUB;
 
 const ECHO: RigTraits = RigTraits {
     path: Path::Echo,
@@ -113,9 +113,6 @@ const HOST: RigTraits = RigTraits {
 /// Bytes of buffers: room for the longest frame, and not for many.
 const SEND_BUFFER: usize = 100_000;
 const RECEIVE_BUFFER: usize = 40_000;
-
-/// Room for a window of them.
-const SWITCHED_RECEIVE_BUFFER: usize = 100_000;
 
 /// What is between backend and far end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,12 +157,11 @@ impl Shape {
 
     /// Buffers that a case fills soon, and patience until it goes on.
     fn options(self) -> String {
-        let (receive_buffer, offloads) = match self {
-            Self::BridgeWithoutOffloads => (SWITCHED_RECEIVE_BUFFER, "&offloads=off"),
-            Self::Bridge => (SWITCHED_RECEIVE_BUFFER, ""),
-            _ => (RECEIVE_BUFFER, ""),
+        let offloads = match self {
+            Self::BridgeWithoutOffloads => "&offloads=off",
+            _ => "",
         };
-        format!("&patience=60000&sndbuf={SEND_BUFFER}&rcvbuf={receive_buffer}{offloads}")
+        format!("&patience=60000&sndbuf={SEND_BUFFER}&rcvbuf={RECEIVE_BUFFER}{offloads}")
     }
 }
 
@@ -182,12 +178,16 @@ impl Rig for GraphRig {
     }
 
     /// For each sender that is new, as all of the suite's are, a bridge of the system has a note to write, and has what
-    /// comes then wait: who sent it does not hear of a receiver that is full.
+    /// comes then wait: whoever sent it does not hear of a receiver that is full, and a later frame may overtake it.
     fn traits(&self) -> RigTraits {
         let is_bridge = matches!(self.shape, Shape::Bridge | Shape::BridgeWithoutOffloads);
-        RigTraits {
-            fills: self.traits.fills && !(is_bridge && self.group() == "netgraph"),
-            ..self.traits
+        match is_bridge && self.group() == "netgraph" {
+            true => RigTraits {
+                fills: false,
+                window: 1,
+                ..self.traits
+            },
+            false => self.traits,
         }
     }
 

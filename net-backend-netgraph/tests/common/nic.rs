@@ -2,14 +2,16 @@
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
+use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use net_backend_core::testing::{Failure, ready};
 use net_backend_core::{Interest, Source};
 use net_backend_netgraph::testing::Model;
 use net_backend_tap::testing::{Interface, PacketSocket, prepare_interfaces};
-use std::os::fd::AsFd;
 
 use super::{World, unique};
 
@@ -51,9 +53,7 @@ impl Nic {
             return Ok(Self::of_model(model));
         }
         prepare().map_err(Failure::unavailable)?;
-        let mut names = (100..1000).map(|number| format!("tap{number}"));
-        let name = names.find(|name| !Interface::named(name).exists());
-        let name = name.ok_or_else(|| Failure::new("no tap is free"))?;
+        let name = tap();
         let mut nic = Self::new(&name, Side::Tap(None));
         nic.set_link(true)?;
         Interface::named(&name).disable_ipv6()?;
@@ -224,8 +224,19 @@ impl Drop for Cable {
     }
 }
 
+/// The name of a tap that no other case has, nor another process: FreeBSD 15 panics when a tap is made while one of the
+/// same name is being deleted.
+fn tap() -> String {
+    const FIRST: u32 = 100;
+    const EACH: u32 = 64;
+    static TAKEN: AtomicU32 = AtomicU32::new(0);
+    let number = TAKEN.fetch_add(1, Ordering::Relaxed) % EACH;
+    // Numbers end at 32767.
+    format!("tap{}", FIRST + std::process::id() % 500 * EACH + number)
+}
+
 fn prepare() -> io::Result<()> {
-    static PREPARED: std::sync::OnceLock<Result<(), String>> = std::sync::OnceLock::new();
+    static PREPARED: OnceLock<Result<(), String>> = OnceLock::new();
     let prepared = PREPARED.get_or_init(|| prepare_interfaces().map_err(|it| it.to_string()));
     prepared.clone().map_err(io::Error::other)
 }

@@ -7,7 +7,7 @@ use net_backend_netgraph::testing::Far;
 
 use crate::common::{World, unique};
 use crate::support::{
-    Active, Case, NO_ROOM, Outcome, PATIENCE, count, ensure, expect_passage, frame,
+    Active, Case, NO_ROOM, Outcome, PATIENCE, count, ensure, expect_passage, frame, receive, same,
 };
 
 pub(crate) const CASES: &[Case] = &[
@@ -117,13 +117,15 @@ fn groups_get_it_once(world: &World) -> Outcome {
                 }
             }
         }
-        let arrived = count(&third);
-        ensure!(
-            arrived == sends,
-            "{kind}: {sends} frames arrived {arrived} times"
-        );
-        ensure!(dropped > 0, "{kind}: nobody was full");
+        for _ in 0..sends {
+            same(&receive(&third)?, &out)?;
+        }
+        let again = count(&third);
+        ensure!(again == 0, "{kind}: {again} frames arrived twice");
         ensure!(count(&full) < sends, "{kind}: the full one got all");
+        // A bridge that learns has frames wait, and their senders do not hear what became of them.
+        let is_heard = dropped > 0 || kind == "bridge";
+        ensure!(is_heard, "{kind}: nobody was full");
     }
     Ok(())
 }

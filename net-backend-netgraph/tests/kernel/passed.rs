@@ -5,10 +5,13 @@ use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 
 use net_backend_core::NetBackend;
-use net_backend_core::testing::Failure;
+use net_backend_core::testing::{Failure, ready};
+use net_backend_netgraph::ng::{Client, DataSocket};
 
 use crate::common::World;
-use crate::support::{Active, Case, Outcome, ensure, expect_passage, expect_refusal, frame};
+use crate::support::{
+    Active, Case, LINK_DOWN, Outcome, PATIENCE, ensure, expect_passage, expect_refusal, frame, same,
+};
 
 pub(crate) const CASES: &[Case] = &[
     Case::new("fd/frames-pass", frames_pass),
@@ -18,6 +21,12 @@ pub(crate) const CASES: &[Case] = &[
     Case::new("fd/another-socket", another_socket),
     Case::new("fd/file", file),
     Case::new("fd/closed", closed),
+];
+
+/// What only a kernel that is not a model can be asked for.
+pub(crate) const SYSTEM_CASES: &[Case] = &[
+    Case::new("fd/of-no-node", of_no_node),
+    Case::new("ng/frames-pass", through_the_client),
 ];
 
 fn frames_pass(world: &World) -> Outcome {
@@ -43,20 +52,42 @@ fn stays_open(world: &World) -> Outcome {
     Ok(())
 }
 
-/// A socket whose node has no hook never sends anything.
+/// Its link is down until its node has a hook.
 fn without_hook(world: &World) -> Outcome {
-    let maker = world.far()?;
+    let far = world.far()?;
+    let mut maker = world.far()?;
     let uri = format!("netgraph:?fd={}", maker.number());
-    let mut near = match Active::new(world, &uri) {
-        Ok(near) => near,
-        Err(_) => return Ok(()),
-    };
-    let sent = near.try_send(&frame(1, Some(2), 60));
-    ensure!(
-        sent.as_ref().is_err_and(net_backend_core::Error::is_gone),
-        "{sent:?}"
-    );
-    Ok(())
+    let mut near = Active::new(world, &uri)?;
+    near.expect_sent(&frame(1, Some(2), 60), LINK_DOWN)?;
+    maker.connect(".:", &format!("[{:x}]:", far.id()), "a", "b")?;
+    expect_passage(&mut near, &far)
+}
+
+fn of_no_node(world: &World) -> Outcome {
+    let socket = DataSocket::open()?;
+    let fd = format!("fd={}", socket.source().descriptor.as_raw_fd());
+    let words = [&fd, "connect it with its node"];
+    expect_refusal(world, &format!("netgraph:?{fd}"), &words)
+}
+
+/// A program that uses the client for messages, and a data socket, is a neighbour as any other.
+fn through_the_client(world: &World) -> Outcome {
+    let mut client = Client::open()?;
+    let mut socket = DataSocket::open()?;
+    socket.join(client.id()?)?;
+    let uri = format!("netgraph:{}:?peerhook=x", client.id()?);
+    let mut near = Active::new(world, &uri)?;
+    let out = frame(1, Some(2), 60);
+    near.send(&out)?;
+    ensure!(ready(socket.source(), PATIENCE)?, "no frame arrived");
+    let mut buffer = [0; 2048];
+    let received = socket.receive(&mut buffer)?;
+    let (length, hook) = received.ok_or_else(|| Failure::new("nothing to receive"))?;
+    ensure!(hook.as_str() == "x", "it came by {hook}");
+    same(&buffer[..length], &out)?;
+    let back = frame(2, Some(1), 1514);
+    socket.send(&hook, &back)?;
+    near.expect(&back)
 }
 
 fn control_socket(world: &World) -> Outcome {

@@ -12,6 +12,7 @@ pub(crate) const CASES: &[Case] = &[
     Case::new("mkpeer/named", named),
     Case::new("mkpeer/name-taken", name_taken),
     Case::new("mkpeer/interface", interface),
+    Case::new("mkpeer/interface-named", interface_named),
     Case::new("mkpeer/interface-name-taken", interface_name_taken),
     Case::new("mkpeer/no-such-type", no_such_type),
     Case::new("mkpeer/hook-not-taken", hook_not_taken),
@@ -67,6 +68,16 @@ fn interface(world: &World) -> Outcome {
     // Interfaces stay.
     world.far()?.shut_down(&format!("{node}:"))?;
     world.expect_nodes(&before)
+}
+
+fn interface_named(world: &World) -> Outcome {
+    let name = unique();
+    let guest = world.open(&format!("netgraph:{name}?mkpeer=eiface"))?;
+    let nodes = world.nodes()?;
+    let node = format!("{name} eiface");
+    ensure!(nodes.contains(&node), "no {node} in {nodes:?}");
+    drop(guest);
+    Ok(world.far()?.shut_down(&format!("{name}:"))?)
 }
 
 /// An interface would stay, with a name that nobody asked for.

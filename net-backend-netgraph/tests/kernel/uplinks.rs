@@ -1,5 +1,7 @@
 //! `uplink=INTERFACE`, and the hooks of interfaces.
 
+use std::sync::Barrier;
+
 use net_backend_core::testing::{Failure, ready};
 use net_backend_core::{Event, LinkState, NetBackend};
 
@@ -13,6 +15,8 @@ pub(crate) const CASES: &[Case] = &[
     Case::new("uplink/frames-pass", frames_pass),
     Case::new("uplink/stays-for-the-next", stays_for_the_next),
     Case::new("uplink/of-another-bridge", of_another_bridge),
+    Case::new("uplink/of-others", of_others),
+    Case::new("uplink/many-openers", many_openers),
     Case::new("uplink/not-there", not_there),
     Case::new("lower/frames-pass", lower),
     Case::new("lower/taken", lower_taken),
@@ -55,6 +59,46 @@ fn of_another_bridge(world: &World) -> Outcome {
     expect_refusal(world, &uri, &[interface, &first, "bridge", "uplink="])?;
     let hooks = world.hooks(interface)?.len();
     ensure!(hooks == 2, "the interface has {hooks} hooks afterwards");
+    Ok(())
+}
+
+fn of_others(world: &World) -> Outcome {
+    let nic = Nic::wired(world)?;
+    let interface = nic.name();
+    for hook in ["lower", "upper"] {
+        let ours = unique();
+        let uri = format!("netgraph:{interface}:?peerhook={hook}&socket={ours}");
+        let _other = world.open(&uri)?;
+        let uri = format!("netgraph:?bridge={}&uplink={interface}", unique());
+        expect_refusal(world, &uri, &[interface, hook, &ours, "socket"])?;
+        let hooks = world.hooks(interface)?.len();
+        ensure!(hooks == 1, "the interface has {hooks} hooks afterwards");
+    }
+    Ok(())
+}
+
+/// Whoever is first puts the interface into the bridge, once.
+fn many_openers(world: &World) -> Outcome {
+    for _ in 0..5 {
+        let nic = Nic::wired(world)?;
+        let uri = format!("netgraph:?bridge={}&uplink={}", unique(), nic.name());
+        let (count, start) = (8, Barrier::new(8));
+        let opened = std::thread::scope(|scope| {
+            let open = || {
+                start.wait();
+                world.open(&uri)
+            };
+            let threads: Vec<_> = (0..count).map(|_| scope.spawn(open)).collect();
+            let ended = threads.into_iter().map(|thread| thread.join());
+            ended.collect::<Vec<_>>()
+        });
+        let mut backends = Vec::new();
+        for result in opened {
+            backends.push(result.map_err(|_| Failure::new("an opener panicked"))??);
+        }
+        let hooks = world.hooks(nic.name())?;
+        ensure!(hooks.len() == 2, "the interface has hooks {hooks:?}");
+    }
     Ok(())
 }
 
