@@ -7,12 +7,12 @@ use net_backend_core::{
 
 use crate::buffers;
 use crate::config::{NetgraphConfig, OPTIONS};
-use crate::gate::{Buffers, Data, Kernel, Temper};
+use crate::gate::{Buffers, Data, Kernel};
 use crate::line::{Abilities, Line};
 use crate::ng::flow::Signal;
 use crate::ng::{Client, HookInfo};
 use crate::sys::SystemKernel;
-use crate::wiring;
+use crate::wiring::{self, Made};
 
 /// `netgraph:`, for a registry.
 pub const DRIVER: Driver = Driver {
@@ -54,28 +54,46 @@ impl Netgraph {
         if let Some(number) = config.descriptor {
             let data = kernel.passed_data(number);
             let data = data.map_err(|error| not_passed(number, error))?;
-            return Self::over(kernel, config, data, None);
+            let buffers = buffers::set(kernel, &*data, config)?;
+            return Self::over(config, data, buffers);
         }
-        let wired = wiring::wire(kernel, config)?;
-        let mut opened = Self::over(kernel, config, wired.data, Some(wired.client))?;
-        opened.peer = Some(wired.peer);
-        Ok(opened)
+        let mut client = Client::open_on(kernel)?;
+        let mut made = Made::default();
+        match Self::attach(kernel, config, &mut client, &mut made) {
+            Ok(attached) => Ok(Self {
+                client: Some(client),
+                ..attached
+            }),
+            Err(error) => {
+                made.undo(&mut client);
+                Err(error)
+            }
+        }
     }
 
-    fn over(
+    /// Names and connects the client's node.
+    fn attach(
         kernel: &dyn Kernel,
         config: &NetgraphConfig,
-        data: Box<dyn Data>,
-        client: Option<Client>,
+        client: &mut Client,
+        made: &mut Made,
     ) -> Result<Self> {
-        let buffers = buffers::set(kernel, &*data, config)?;
-        if let Some(client) = &client {
-            client.limit()?;
+        if let Some(name) = &config.socket {
+            client.name(name)?;
         }
-        let temper = Temper {
-            patience: config.patience,
-            lingers: config.lingers,
-        };
+        let data = wiring::data_socket(kernel, client)?;
+        let buffers = buffers::set(kernel, &*data, config)?;
+        let peer = wiring::connect(kernel, config, client, made)?;
+        let opened = Self::over(config, data, buffers)?;
+        wiring::finish(config, client, peer.peer.id, made)?;
+        Ok(Self {
+            peer: Some(peer),
+            ..opened
+        })
+    }
+
+    fn over(config: &NetgraphConfig, data: Box<dyn Data>, buffers: Buffers) -> Result<Self> {
+        let patience = config.patience;
         let abilities = Abilities {
             scheme: DRIVER.scheme,
             longest: buffers.send,
@@ -84,10 +102,10 @@ impl Netgraph {
         };
         let name = config.to_uri().to_string();
         Ok(Self {
-            line: Line::new(name, data, temper, &abilities)?,
+            line: Line::new(name, data, patience, &abilities)?,
             config: config.clone(),
             buffers,
-            client,
+            client: None,
             peer: None,
             link: LinkState::Up,
         })

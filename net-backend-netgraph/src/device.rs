@@ -4,7 +4,7 @@ use net_backend_core::{
 };
 
 use crate::config::{NGD_OPTIONS, NgdConfig};
-use crate::gate::{Kernel, LONGEST_OF_DEVICE, Temper};
+use crate::gate::{Kernel, LONGEST_OF_DEVICE};
 use crate::line::{Abilities, Line};
 use crate::sys::SystemKernel;
 
@@ -48,10 +48,7 @@ impl Ngd {
             }
         };
         let data = opened.map_err(|error| refused(&name, error))?;
-        let temper = Temper {
-            patience: config.patience,
-            lingers: false,
-        };
+        let patience = config.patience;
         let abilities = Abilities {
             scheme: NGD_DRIVER.scheme,
             longest: LONGEST_OF_DEVICE,
@@ -59,7 +56,7 @@ impl Ngd {
             mac: config.mac,
         };
         Ok(Self {
-            line: Line::new(name, data, temper, &abilities)?,
+            line: Line::new(name, data, patience, &abilities)?,
             config: config.clone(),
         })
     }

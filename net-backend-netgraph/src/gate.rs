@@ -158,12 +158,13 @@ pub(crate) trait Data: Send + Debug {
     /// What `cap_rights_limit(2)` said.
     fn limit(&self) -> io::Result<()>;
 
-    /// A queue pair of plain frames over it, whose halves have descriptors of their own.
+    /// A queue pair of plain frames over it, whose halves have descriptors of their own. A frame is busy for as long as
+    /// the patience lasts, and then dropped.
     ///
     /// # Errors
     ///
     /// `EMFILE` when there are too many descriptors.
-    fn pair(&self, temper: Temper, attachment: &Arc<Attachment>) -> io::Result<QueuePair>;
+    fn pair(&self, patience: Duration, attachment: &Arc<Attachment>) -> io::Result<QueuePair>;
 
     /// The descriptor.
     fn descriptor(&self) -> BorrowedDescriptor<'_>;
@@ -175,15 +176,6 @@ pub(crate) struct Buffers {
     /// No frame may be longer.
     pub(crate) send: usize,
     pub(crate) receive: usize,
-}
-
-/// How a link behaves that is not well.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Temper {
-    /// How long a frame may be busy before it is dropped.
-    pub(crate) patience: Duration,
-    /// Whether without a hook the link is down only. Otherwise it is gone.
-    pub(crate) lingers: bool,
 }
 
 /// Bytes of the longest frame that ng_device(4) takes: `IP_MAXPACKET`, as `ngdwrite` in sys/netgraph/ng_device.c has it.

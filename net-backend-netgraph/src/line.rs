@@ -1,6 +1,7 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};
+use std::time::Duration;
 
 use net_backend_core::frame_io::Attachment;
 use net_backend_core::layers::{
@@ -11,7 +12,7 @@ use net_backend_core::{
     MacAddr, QueuePair, Result, check_features,
 };
 
-use crate::gate::{Data, Temper};
+use crate::gate::Data;
 
 /// What sockets and devices have in common once they are open: plain frames over one descriptor, and in front of it what
 /// netgraph does not know, headers and offloads.
@@ -19,7 +20,7 @@ use crate::gate::{Data, Temper};
 pub(crate) struct Line {
     name: String,
     data: Box<dyn Data>,
-    temper: Temper,
+    patience: Duration,
     capabilities: Capabilities,
     header: HeaderLength,
     /// While one of the halves lives, there are two owners.
@@ -41,7 +42,7 @@ impl Line {
     pub(crate) fn new(
         name: String,
         data: Box<dyn Data>,
-        temper: Temper,
+        patience: Duration,
         abilities: &Abilities,
     ) -> Result<Self> {
         data.limit()
@@ -56,7 +57,7 @@ impl Line {
             attachment: Arc::new(Attachment::new(&name)),
             name,
             data,
-            temper,
+            patience,
             capabilities,
             header: HeaderLength::None,
         })
@@ -79,7 +80,7 @@ impl Line {
         if self.attachment.is_gone() {
             return Err(self.attachment.gone(io::ErrorKind::NotConnected.into()));
         }
-        let pair = self.data.pair(self.temper, &self.attachment);
+        let pair = self.data.pair(self.patience, &self.attachment);
         let pair =
             pair.map_err(|error| Error::system("F_DUPFD_CLOEXEC", &self.name, error, None))?;
         // For whom was before.

@@ -32,6 +32,7 @@ pub trait FrameIo: Send {
     fn write(&mut self, frame: &[TxSlice<'_>]) -> io::Result<usize>;
 
     /// Reads one frame, in one system call; what does not fit is lost. The pieces are at most 1024. Does not block.
+    /// Returns the bytes that were stored, or the frame's true length where the system tells it, which may be more.
     ///
     /// # Errors
     ///

@@ -67,7 +67,7 @@ impl<I: FrameIo> RxQueue for Receive<I> {
                 complete(self.header, &self.attachment, into);
                 Ok(Some(self.counters.count_received(Received {
                     length,
-                    truncated: false,
+                    truncated: length > capacity,
                 })))
             }
             Err(error) => match again(&mut self.io, &self.attachment, error)? {
@@ -121,18 +121,21 @@ impl<I: FrameIo> Receive<I> {
             None if by_copy => self.read_staged()?,
             held => held,
         };
+        // A frame may be longer than any that this is made for.
+        let room = staged.map_or(capacity, |_| capacity.min(self.staging.len()));
         let length = match staged {
             None if by_copy => None,
             None => self.read_frame(into, capacity)?,
             Some(length) => {
-                scatter(self.staging.get(..length).unwrap_or_default(), into, 0);
+                let stored = length.min(self.staging.len());
+                scatter(self.staging.get(..stored).unwrap_or_default(), into, 0);
                 Some(length)
             }
         };
         Ok(length.map(|length| {
             self.counters.count_received(Received {
                 length,
-                truncated: length > capacity,
+                truncated: length > room,
             })
         }))
     }

@@ -18,6 +18,8 @@ struct Script {
     answers: VecDeque<Result<Vec<u8>, i32>>,
     written: Arc<Mutex<Vec<Written>>>,
     bell: Bell,
+    /// Whether a read tells the true length of a frame that was cut.
+    tells_lengths: bool,
 }
 
 /// Pieces and bytes of a frame.
@@ -29,6 +31,7 @@ impl Script {
             answers: answers.into_iter().collect(),
             written: Arc::default(),
             bell: Bell::new().unwrap(),
+            tells_lengths: false,
         }
     }
 
@@ -51,7 +54,12 @@ impl FrameIo for Script {
     fn read(&mut self, into: &mut [RxSlice<'_>]) -> io::Result<usize> {
         assert!(into.len() <= MOST_PIECES, "the kernel takes no more");
         let frame = self.answer()?;
-        Ok(scatter(&frame, into, 0))
+        let stored = scatter(&frame, into, 0);
+        Ok(if self.tells_lengths {
+            frame.len()
+        } else {
+            stored
+        })
     }
 
     fn source(&self) -> Source<'_> {
@@ -198,4 +206,26 @@ fn an_event_that_the_device_is_gone_stops_both_halves() {
     let mut rx = receive(Script::new([Err(libc::EAGAIN)]));
     rx.attachment.set_gone();
     assert!(rx.peek().unwrap_err().is_gone());
+}
+
+#[test]
+fn a_frame_that_is_longer_than_any_is_truncated_and_says_so() {
+    let giant = || Script {
+        tells_lengths: true,
+        ..Script::new([Ok(frame(100_000))])
+    };
+    let received = |length| Some((length, true));
+    for capacity in [1000, 5000, 65_553, 70_000] {
+        let mut buffer = vec![0; capacity];
+        let into = &mut [RxSlice::new(&mut buffer)];
+        let told = receive(giant()).recv(into).unwrap();
+        let told = told.map(|frame| (frame.length, frame.truncated));
+        assert_eq!(told, received(100_000), "{capacity}");
+    }
+    let mut rx = receive(giant());
+    assert_eq!(rx.peek().unwrap(), Some(100_000));
+    let mut buffer = vec![0; 80_000];
+    let told = rx.recv(&mut [RxSlice::new(&mut buffer)]).unwrap();
+    assert_eq!(told.map(|frame| frame.truncated), Some(true));
+    assert_eq!(buffer[..1000], frame(1000));
 }

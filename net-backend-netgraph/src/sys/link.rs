@@ -10,7 +10,7 @@ use net_backend_core::{
 };
 
 use super::is_of_sandbox;
-use crate::gate::{LONGEST_OF_DEVICE, Temper};
+use crate::gate::LONGEST_OF_DEVICE;
 
 /// The system calls of one half, on a descriptor of its own.
 pub(crate) trait Port: Send {
@@ -35,21 +35,22 @@ pub(crate) trait Port: Send {
 pub(crate) fn pair(
     rx: impl Port + 'static,
     tx: impl Port + 'static,
-    temper: Temper,
+    patience: Duration,
     attachment: &Arc<Attachment>,
 ) -> QueuePair {
     frame_io::pair(
-        Link::new(rx, temper),
-        Link::new(tx, temper),
+        Link::new(rx, patience),
+        Link::new(tx, patience),
         HeaderLength::None,
         Features::empty(),
         attachment,
     )
 }
 
-/// After this time a receiver may have room again; no descriptor tells. Doubled each time that it has not.
+/// After this time a receiver may have room again; no descriptor tells. Four times as long each time that it has not:
+/// a node that does not know yet where the receiver is gives the frame to others each time.
 const FIRST_RETRY: Duration = Duration::from_millis(1);
-const MOST_DOUBLINGS: u32 = 4;
+const MOST_STRETCHES: u32 = 3;
 
 /// For so many times the patience, a receiver that wore it out is not waited for.
 const REST: u32 = 10;
@@ -57,7 +58,7 @@ const REST: u32 = 10;
 /// One half: a port, and how often it refused.
 struct Link<P> {
     port: P,
-    temper: Temper,
+    patience: Duration,
     refused: Refused,
     /// Since when a frame is busy, and how often it was.
     busy: Option<(Instant, u32)>,
@@ -74,10 +75,10 @@ struct Refused {
 }
 
 impl<P> Link<P> {
-    fn new(port: P, temper: Temper) -> Self {
+    fn new(port: P, patience: Duration) -> Self {
         Self {
             port,
-            temper,
+            patience,
             refused: Refused::default(),
             busy: None,
             resting: None,
@@ -92,13 +93,13 @@ impl<P> Link<P> {
             return SendFailure::Dropped(DropReason::NoRoom);
         }
         let (since, times) = self.busy.unwrap_or((now, 0));
-        if now.saturating_duration_since(since) >= self.temper.patience {
+        if now.saturating_duration_since(since) >= self.patience {
             self.busy = None;
-            self.resting = now.checked_add(self.temper.patience.saturating_mul(REST));
+            self.resting = now.checked_add(self.patience.saturating_mul(REST));
             return SendFailure::Dropped(DropReason::NoRoom);
         }
         self.busy = Some((since, times.saturating_add(1)));
-        SendFailure::Busy(Some(FIRST_RETRY * (1 << times.min(MOST_DOUBLINGS))))
+        SendFailure::Busy(Some(FIRST_RETRY * 4_u32.pow(times.min(MOST_STRETCHES))))
     }
 }
 
@@ -123,7 +124,8 @@ impl<P: Port> FrameIo for Link<P> {
     }
 
     /// Nodes are called one by another, so that whatever one of them says comes back to the sender (`ng_snd_item` in
-    /// sys/netgraph/ng_base.c). What is not an error of the socket itself is therefore about the frame.
+    /// sys/netgraph/ng_base.c). What is not an error of the socket itself is therefore about the frame. `EDESTADDRREQ` is
+    /// said while our node has no hook or more than one, which may pass; a node that goes with its hook says `EPIPE`.
     fn send_failure(&mut self, errno: i32) -> SendFailure {
         match errno {
             libc::EINTR => SendFailure::Interrupted,
@@ -134,7 +136,6 @@ impl<P: Port> FrameIo for Link<P> {
                 SendFailure::Dropped(DropReason::TooLong)
             }
             libc::EINVAL => SendFailure::Dropped(DropReason::Malformed),
-            libc::EDESTADDRREQ if !self.temper.lingers => SendFailure::Gone,
             libc::ENXIO if P::IS_DEVICE => SendFailure::Gone,
             libc::EIO
             | libc::EDESTADDRREQ
@@ -198,18 +199,18 @@ mod tests {
         }
     }
 
-    fn link(lingers: bool) -> Link<Silent> {
+    fn link() -> Link<Silent> {
         let patience = Duration::from_millis(100);
-        Link::new(Silent(Bell::new().unwrap()), Temper { patience, lingers })
+        Link::new(Silent(Bell::new().unwrap()), patience)
     }
 
     const DROPPED: SendFailure = SendFailure::Dropped(DropReason::NoRoom);
 
     #[test]
     fn a_receiver_without_room_is_waited_for_longer_each_time() {
-        let mut link = link(false);
+        let mut link = link();
         let now = Instant::now();
-        let waits = [1, 2, 4, 8, 16, 16];
+        let waits = [1, 4, 16, 64, 64];
         for milliseconds in waits {
             let busy = SendFailure::Busy(Some(Duration::from_millis(milliseconds)));
             assert_eq!(link.no_room(now), busy);
@@ -218,7 +219,7 @@ mod tests {
 
     #[test]
     fn patience_ends_and_comes_back_after_a_rest() {
-        let mut link = link(false);
+        let mut link = link();
         let begin = Instant::now();
         let after = |milliseconds| begin + Duration::from_millis(milliseconds);
         assert!(matches!(link.no_room(begin), SendFailure::Busy(_)));
@@ -232,21 +233,11 @@ mod tests {
 
     #[test]
     fn a_frame_for_a_group_is_not_sent_twice() {
-        let mut link = link(false);
+        let mut link = link();
         link.refused = Refused::new(&[TxSlice::EMPTY, TxSlice::new(&[0xff; 60])]);
         assert_eq!(link.no_room(Instant::now()), DROPPED);
         link.refused = Refused::new(&[TxSlice::new(&[2; 60])]);
         assert!(matches!(link.no_room(Instant::now()), SendFailure::Busy(_)));
-    }
-
-    #[test]
-    fn without_a_hook_a_link_is_gone_or_down() {
-        assert_eq!(
-            link(false).send_failure(libc::EDESTADDRREQ),
-            SendFailure::Gone
-        );
-        let down = SendFailure::Dropped(DropReason::LinkDown);
-        assert_eq!(link(true).send_failure(libc::EDESTADDRREQ), down);
     }
 
     #[test]
@@ -257,6 +248,7 @@ mod tests {
             (libc::EMSGSIZE, dropped(DropReason::TooLong)),
             (libc::EINVAL, dropped(DropReason::Malformed)),
             (libc::ENETDOWN, dropped(DropReason::LinkDown)),
+            (libc::EDESTADDRREQ, dropped(DropReason::LinkDown)),
             (libc::ENXIO, dropped(DropReason::LinkDown)),
             (libc::ELOOP, dropped(DropReason::Policy)),
             (libc::EHOSTUNREACH, dropped(DropReason::Policy)),
@@ -264,7 +256,7 @@ mod tests {
             (libc::EBADF, SendFailure::Gone),
             (libc::EFAULT, SendFailure::Other),
         ] {
-            assert_eq!(link(false).send_failure(errno), meaning, "errno {errno}");
+            assert_eq!(link().send_failure(errno), meaning, "errno {errno}");
         }
     }
 
@@ -277,7 +269,7 @@ mod tests {
             (libc::ENXIO, ReceiveFailure::Gone),
             (libc::EFAULT, ReceiveFailure::Other),
         ] {
-            assert_eq!(link(false).receive_failure(errno), meaning, "errno {errno}");
+            assert_eq!(link().receive_failure(errno), meaning, "errno {errno}");
         }
     }
 }

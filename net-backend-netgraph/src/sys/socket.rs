@@ -39,16 +39,27 @@ pub(crate) fn send(socket: BorrowedFd<'_>, frame: &[TxSlice<'_>]) -> io::Result<
 }
 
 /// Receives a frame from a socket, without waiting: recvmsg(2), or the cheaper recv(2) for one piece. Empty frames are
-/// passed over.
+/// passed over. Of a frame that does not fit the rest is lost; its length may exceed the buffer.
 ///
 /// # Errors
 ///
 /// `ENOTCONN` when the other side has closed for good.
 #[inline]
 pub(crate) fn receive(socket: BorrowedFd<'_>, into: &mut [RxSlice<'_>]) -> io::Result<usize> {
+    match receive_any(socket, into) {
+        Ok(0) => receive_next(socket, into),
+        received => received,
+    }
+}
+
+/// What comes behind an empty frame, which is also what a socket gives of which nothing will come.
+#[cold]
+fn receive_next(socket: BorrowedFd<'_>, into: &mut [RxSlice<'_>]) -> io::Result<usize> {
     loop {
+        if is_closed(socket)? {
+            return Err(io::Error::from_raw_os_error(libc::ENOTCONN));
+        }
         match receive_any(socket, into)? {
-            0 if is_closed(socket)? => return Err(io::Error::from_raw_os_error(libc::ENOTCONN)),
             0 => {}
             length => return Ok(length),
         }
@@ -57,24 +68,25 @@ pub(crate) fn receive(socket: BorrowedFd<'_>, into: &mut [RxSlice<'_>]) -> io::R
 
 #[inline]
 fn receive_any(socket: BorrowedFd<'_>, into: &mut [RxSlice<'_>]) -> io::Result<usize> {
+    // With MSG_TRUNC kernels tell the true length also of what is cut: FreeBSD since 14.
+    const FLAGS: libc::c_int = libc::MSG_DONTWAIT | libc::MSG_TRUNC;
     let fd = socket.as_raw_fd();
     let length = if let [piece] = into {
         // SAFETY: the descriptor is open while borrowed; the piece is writable for its length and borrowed
         // exclusively (constructor of RxSlice).
-        unsafe { libc::recv(fd, piece.as_ptr().cast(), piece.len(), libc::MSG_DONTWAIT) }
+        unsafe { libc::recv(fd, piece.as_ptr().cast(), piece.len(), FLAGS) }
     } else {
         let mut message = empty();
         message.msg_iov = into.as_mut_ptr().cast();
         message.msg_iovlen = pieces(into.len());
         // SAFETY: the descriptor is open while borrowed; so many iovecs lie at the address (RxSlice is transparent over
         // iovec), each writable for its length and borrowed exclusively (constructor of RxSlice).
-        unsafe { libc::recvmsg(fd, &raw mut message, libc::MSG_DONTWAIT) }
+        unsafe { libc::recvmsg(fd, &raw mut message, FLAGS) }
     };
     usize::try_from(length).map_err(|_| io::Error::last_os_error())
 }
 
 /// Whether nothing will ever be received again.
-#[cold]
 fn is_closed(socket: BorrowedFd<'_>) -> io::Result<bool> {
     let mut polled = [PollFd::from_borrowed_fd(socket, PollFlags::RDHUP)];
     let closed = PollFlags::HUP | PollFlags::RDHUP;

@@ -9,7 +9,6 @@ use net_backend_core::frame_io::Attachment;
 use net_backend_core::{Interest, QueuePair, RxSlice, Source, TxSlice};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 
-use crate::gate::Temper;
 use crate::sys::link::{self, Port};
 use crate::sys::socket;
 
@@ -22,14 +21,11 @@ use crate::sys::socket;
 pub fn datagram_pair() -> io::Result<(QueuePair, OwnedFd)> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let (near, far) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
-    let temper = Temper {
-        patience: Duration::from_secs(1),
-        lingers: false,
-    };
+    let patience = Duration::from_secs(1);
     let rx = Half(near.try_clone()?, Interest::Readable);
     let tx = Half(near, Interest::Writable);
     let attachment = Arc::new(Attachment::new("a pair of sockets"));
-    Ok((link::pair(rx, tx, temper, &attachment), far))
+    Ok((link::pair(rx, tx, patience, &attachment), far))
 }
 
 /// One descriptor.

@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use net_backend_core::frame_io::{Attachment, LONGEST};
 use net_backend_core::{
@@ -15,7 +16,7 @@ use super::counts::Call;
 use super::endpoint::Endpoint;
 use super::graph::{Answer, NodeId};
 use super::model::Inner;
-use crate::gate::{Buffers, Data, LONGEST_OF_DEVICE, Temper};
+use crate::gate::{Buffers, Data, LONGEST_OF_DEVICE};
 use crate::sys::link::{self, Port};
 
 /// An open data socket or device; the halves of queue pairs keep it open.
@@ -210,12 +211,12 @@ impl Data for DataSocket {
         Ok(())
     }
 
-    fn pair(&self, temper: Temper, attachment: &Arc<Attachment>) -> io::Result<QueuePair> {
+    fn pair(&self, patience: Duration, attachment: &Arc<Attachment>) -> io::Result<QueuePair> {
         let rx = self.half(Interest::Readable)?;
         let tx = self.half(Interest::Writable)?;
         Ok(match self.0.device {
-            Some(_) => link::pair(DeviceHalf(rx), DeviceHalf(tx), temper, attachment),
-            None => link::pair(rx, tx, temper, attachment),
+            Some(_) => link::pair(DeviceHalf(rx), DeviceHalf(tx), patience, attachment),
+            None => link::pair(rx, tx, patience, attachment),
         })
     }
 

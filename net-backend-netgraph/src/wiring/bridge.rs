@@ -1,8 +1,10 @@
 //! `bridge=NAME`: a free link of a bridge, whoever else takes links at the same time.
 
+use std::io;
+
 use net_backend_core::{Error, Result};
 
-use super::{Wirer, named, peer};
+use super::{Wirer, named, pause};
 use crate::ng::bridge::{self, Link};
 use crate::ng::{Address, HookList, HookName, NodeInfo, NodeName, Path, ether};
 
@@ -16,50 +18,49 @@ const MOST_LINKS: u32 = 1 << 16;
 const UPLINK_HOOKS: [&str; 2] = [ether::LOWER, ether::UPPER];
 
 impl Wirer<'_> {
-    pub(super) fn join_bridge(
-        &mut self,
-        name: &NodeName,
-        uplink: Option<&str>,
-        persistent: bool,
-    ) -> Result<()> {
+    pub(super) fn join_bridge(&mut self, name: &NodeName, uplink: Option<&str>) -> Result<()> {
         let bridge = Path::from(name);
         self.join(name, &bridge)?;
-        if let Some(interface) = uplink {
-            self.add_uplink(interface, &bridge)?;
+        match uplink {
+            Some(interface) => self.add_uplink(interface, &bridge),
+            None => Ok(()),
         }
-        if persistent {
-            self.client.keep_bridge(&Address::from(self.hook))?;
-        }
-        Ok(())
     }
 
     /// Takes a free link of the bridge, or makes the bridge.
     fn join(&mut self, name: &NodeName, bridge: &Path) -> Result<()> {
+        let mut last = None;
         for _ in 0..ATTEMPTS {
-            if self.take_link(name, bridge)? || self.make_bridge(name)? {
+            match self.take_link(name, bridge) {
+                Ok(false) => {}
+                Err(error) if is_of_ending(&error) => last = Some(error),
+                other => return other.map(drop),
+            }
+            if self.make_bridge(name)? {
                 return Ok(());
             }
+            pause();
         }
-        Err(Error::system(
-            "NGM_CONNECT",
-            format!("{bridge}"),
-            std::io::ErrorKind::WouldBlock.into(),
-            Some("the bridge is made and removed all the time; make it once, with persist=on"),
-        ))
+        Err(last.unwrap_or_else(|| {
+            Error::system(
+                "NGM_CONNECT",
+                bridge.as_str(),
+                io::ErrorKind::WouldBlock.into(),
+                Some("the bridge is made and removed all the time; make it once, with persist=on"),
+            )
+        }))
     }
 
     /// Whether we have a link of the bridge; not when there is no bridge.
     fn take_link(&mut self, name: &NodeName, bridge: &Path) -> Result<bool> {
-        let Some(list) = self.bridge_hooks(name)? else {
-            return Ok(false);
-        };
-        let own = Address::own();
-        let hook = self.hook.clone();
-        self.take_free(&list, bridge, &own, &hook)
+        match self.bridge_hooks(name)? {
+            Some(list) => self.take_free(&list, bridge, &Address::own(), self.hook),
+            None => Ok(false),
+        }
     }
 
-    /// Connects a hook of the node at `from` with a link of the bridge that is free; `false` when bridge or hook is not
-    /// what it was.
+    /// Connects a hook of the node at `from` with a link of the bridge that is free; `false` when there is no bridge any
+    /// more.
     fn take_free(
         &mut self,
         list: &HookList,
@@ -74,30 +75,22 @@ impl Wirer<'_> {
                 continue;
             }
             match self.client.connect(from, bridge, hook, &link) {
-                // A busy bridge refuses only after the kernel said that all is well.
-                Ok(()) if self.is_connected(from, hook)? => return Ok(true),
-                Ok(()) => {}
-                // Somebody else took the link since, or our end.
-                Err(error) if error.raw_os_error() == Some(libc::EEXIST) => {
-                    if self.is_connected(from, hook)? {
-                        return Ok(false);
-                    }
-                }
+                Ok(()) => self.made.note_hook(from, hook),
+                // Somebody else took the link since, or connected the hook, if it is not our own.
+                Err(error) if error.raw_os_error() == Some(libc::EEXIST) => {}
                 Err(error) if error.raw_os_error() == Some(libc::ENOENT) => return Ok(false),
                 Err(error) => return Err(error.into()),
+            }
+            if self.settled(from, hook)? {
+                return Ok(true);
             }
         }
         Err(Error::system(
             "NGM_CONNECT",
-            format!("{bridge}"),
-            std::io::ErrorKind::QuotaExceeded.into(),
+            bridge.as_str(),
+            io::ErrorKind::QuotaExceeded.into(),
             Some("the bridge has no free link"),
         ))
-    }
-
-    fn is_connected(&mut self, node: &Address, hook: &HookName) -> Result<bool> {
-        let list = self.client.hooks(node)?;
-        Ok(list.hooks.iter().any(|info| info.our_hook == *hook))
     }
 
     /// The hooks of the bridge; `None` when there is none.
@@ -107,7 +100,7 @@ impl Wirer<'_> {
             Ok(list) => Err(Error::system(
                 "NGM_LISTHOOKS",
                 format!("{name}: of type {}", list.node.type_name),
-                std::io::ErrorKind::InvalidInput.into(),
+                io::ErrorKind::InvalidInput.into(),
                 Some(
                     "bridge= is about bridges; connect with another node by its path and peerhook=",
                 ),
@@ -120,14 +113,15 @@ impl Wirer<'_> {
     /// Makes a bridge on our hook; `false` when somebody else was faster, and ours is gone again.
     fn make_bridge(&mut self, name: &NodeName) -> Result<bool> {
         let type_name = named(bridge::TYPE)?;
-        self.client.make_peer(
-            &Address::own(),
-            &type_name,
-            self.hook,
-            &Link::Link(0).hook(),
-        )?;
-        match self.client.name_node(&Address::from(self.hook), name) {
-            Ok(()) => Ok(true),
+        let link = Link::Link(0).hook();
+        self.client
+            .make_peer(&Address::own(), &type_name, self.hook, &link)?;
+        let id = self.peer_id()?;
+        match self.client.name_node(&id.address(), name) {
+            Ok(()) => {
+                self.made.note_bridge(id);
+                Ok(true)
+            }
             Err(error) if error.raw_os_error() == Some(libc::EADDRINUSE) => {
                 self.client.remove_hook(&Address::own(), self.hook)?;
                 Ok(false)
@@ -140,59 +134,45 @@ impl Wirer<'_> {
     fn add_uplink(&mut self, interface: &str, bridge: &Path) -> Result<()> {
         // As ng_ether(4) names the nodes of VLANs and the like.
         let node = named(&format!("{}:", interface.replace(['.', ':'], "_")))?;
-        let mut added = Vec::new();
-        let outcome = self.add_uplink_hooks(interface, &node, bridge, &mut added);
-        if outcome.is_err() {
-            // With one hook only, the host itself has no network.
-            for hook in &added {
-                let _best_effort = self.client.remove_hook(&node, hook);
-            }
-        }
-        outcome
-    }
-
-    fn add_uplink_hooks(
-        &mut self,
-        interface: &str,
-        node: &Address,
-        bridge: &Path,
-        added: &mut Vec<HookName>,
-    ) -> Result<()> {
         for hook in UPLINK_HOOKS {
-            let hook = named(hook)?;
-            if self.add_uplink_hook(interface, node, &hook, bridge)? {
-                added.push(hook);
-            }
+            self.add_uplink_hook(interface, &node, &named(hook)?, bridge)?;
         }
         // Frames for guests are for the interface too, and theirs leave with their own addresses.
-        self.client.set_promiscuous(node, true)?;
-        Ok(self.client.set_auto_source(node, false)?)
+        self.client.set_promiscuous(&node, true)?;
+        Ok(self.client.set_auto_source(&node, false)?)
     }
 
-    /// Whether it was not there already.
     fn add_uplink_hook(
         &mut self,
         interface: &str,
         node: &Address,
         hook: &HookName,
         bridge: &Path,
-    ) -> Result<bool> {
+    ) -> Result<()> {
+        let ours = self.peer_id()?;
         for _ in 0..ATTEMPTS {
             let has = self.with_ether(Some(interface), |wirer| wirer.client.hooks(node))?;
-            let ours = peer(self.client, self.hook)?.ok_or_else(|| super::lost(self.hook))?;
             if let Some(there) = has.hooks.iter().find(|info| info.our_hook == *hook) {
-                return match there.peer.id == ours.peer.id {
-                    true => Ok(false),
+                return match there.peer.id == ours {
+                    true => Ok(()),
                     false => Err(taken(interface, hook, &described(&there.peer))),
                 };
             }
-            let list = self.client.hooks(&Address::from(self.hook))?;
-            if self.take_free(&list, bridge, node, hook)? {
-                return Ok(true);
+            let list = self.client.hooks(&ours.address())?;
+            if !self.take_free(&list, bridge, node, hook)? {
+                return Err(super::lost(self.hook));
             }
         }
         Err(taken(interface, hook, "others, one after another"))
     }
+}
+
+/// Whether a node said so because it ends just now (`ng_apply_item` and `ng_path2noderef` in sys/netgraph/ng_base.c).
+fn is_of_ending(error: &Error) -> bool {
+    let Error::System { cause, .. } = error else {
+        return false;
+    };
+    matches!(cause.raw_os_error(), Some(libc::EINVAL | libc::ENXIO))
 }
 
 fn described(node: &NodeInfo) -> String {
@@ -206,7 +186,7 @@ fn taken(interface: &str, hook: &HookName, by: &str) -> Error {
     Error::system(
         "NGM_CONNECT",
         format!("{interface}:{hook}, which is connected with {by}"),
-        std::io::ErrorKind::AddrInUse.into(),
+        io::ErrorKind::AddrInUse.into(),
         Some("give the bridge another uplink=, or disconnect it with ngctl rmhook"),
     )
 }

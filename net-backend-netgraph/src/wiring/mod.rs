@@ -1,38 +1,43 @@
 //! Connects a node of our own with the graph.
 
 mod bridge;
+mod made;
 mod modules;
 
 use std::io;
 use std::str::FromStr;
+use std::time::Duration;
 
 use net_backend_core::{Error, Result};
+
+pub(crate) use made::Made;
 
 use crate::config::{NetgraphConfig, Wiring};
 use crate::gate::{Data, Kernel};
 use crate::ng::{
-    Address, Client, DataSocket, HookInfo, HookName, NameError, NodeName, Path, TypeName,
+    Address, Client, DataSocket, HookInfo, HookName, NameError, NodeId, NodeName, Path, TypeName,
 };
 
-/// A node of our own, and what it is connected with.
-#[derive(Debug)]
-pub(crate) struct Wired {
-    pub(crate) client: Client,
-    pub(crate) data: Box<dyn Data>,
-    pub(crate) peer: HookInfo,
+/// The data socket of the client's node. The hook comes later: a socket that is made the node's after that takes no
+/// frames without address (`ngs_connect` in sys/netgraph/ng_socket.c).
+pub(crate) fn data_socket(kernel: &dyn Kernel, client: &mut Client) -> Result<Box<dyn Data>> {
+    let mut data = DataSocket::open_on(kernel)?;
+    data.join(client.id()?)?;
+    Ok(data.into_data())
 }
 
-/// Makes a node and connects it. When that fails, nothing of it stays.
-pub(crate) fn wire(kernel: &dyn Kernel, config: &NetgraphConfig) -> Result<Wired> {
-    let mut client = Client::open_on(kernel)?;
-    if let Some(name) = &config.socket {
-        client.name(name)?;
-    }
-    let data = data_socket(kernel, &mut client)?;
+/// Connects the client's node as it was asked; tells with what. What is made for that is noted in `made` at once.
+pub(crate) fn connect(
+    kernel: &dyn Kernel,
+    config: &NetgraphConfig,
+    client: &mut Client,
+    made: &mut Made,
+) -> Result<HookInfo> {
     let mut wiring = Wirer {
         kernel,
-        client: &mut client,
+        client,
         hook: &config.hook,
+        made,
     };
     match &config.wiring {
         Wiring::Path { path, peer_hook } => wiring.connect(path, peer_hook)?,
@@ -41,27 +46,28 @@ pub(crate) fn wire(kernel: &dyn Kernel, config: &NetgraphConfig) -> Result<Wired
             peer_hook,
             name,
         } => wiring.make_peer(type_name, peer_hook, name.as_ref())?,
-        Wiring::Bridge {
-            name,
-            uplink,
-            persistent,
-        } => wiring.join_bridge(name, uplink.as_deref(), *persistent)?,
+        Wiring::Bridge { name, uplink, .. } => wiring.join_bridge(name, uplink.as_deref())?,
         Wiring::Connected => {}
     }
     if !config.lingers {
         client.linger(false)?;
     }
     // What happened before it was told not to linger, it does not tell.
-    let peer = peer(&mut client, &config.hook)?.ok_or_else(|| lost(&config.hook))?;
-    Ok(Wired { client, data, peer })
+    peer(client, &config.hook)?.ok_or_else(|| lost(&config.hook))
 }
 
-/// The data socket of the client's node. The hook comes later: a socket that is made the node's after that takes no
-/// frames without address (`ngs_connect` in sys/netgraph/ng_socket.c).
-fn data_socket(kernel: &dyn Kernel, client: &mut Client) -> Result<Box<dyn Data>> {
-    let mut data = DataSocket::open_on(kernel)?;
-    data.join(client.id()?)?;
-    Ok(data.into_data())
+/// The last messages, after which the client only listens.
+pub(crate) fn finish(
+    config: &NetgraphConfig,
+    client: &mut Client,
+    peer: NodeId,
+    made: &mut Made,
+) -> Result<()> {
+    if matches!(config.wiring, Wiring::Bridge { persistent, .. } if persistent) {
+        client.keep_bridge(&peer.address())?;
+        made.note_kept();
+    }
+    Ok(client.limit()?)
 }
 
 /// What is at the other end of our hook.
@@ -90,6 +96,7 @@ struct Wirer<'a> {
     kernel: &'a dyn Kernel,
     client: &'a mut Client,
     hook: &'a HookName,
+    made: &'a mut Made,
 }
 
 impl Wirer<'_> {
@@ -100,10 +107,9 @@ impl Wirer<'_> {
                 .client
                 .connect(&Address::own(), path, wirer.hook, peer_hook)
         })?;
-        // When the other node is busy, the kernel refuses only after it said that all is well.
-        match peer(self.client, self.hook)? {
-            Some(_) => Ok(()),
-            None => Err(Error::system(
+        match self.settled(&Address::own(), self.hook)? {
+            true => Ok(()),
+            false => Err(Error::system(
                 "NGM_CONNECT",
                 format!("{path} hook {peer_hook}"),
                 io::ErrorKind::ConnectionRefused.into(),
@@ -120,15 +126,20 @@ impl Wirer<'_> {
     ) -> Result<()> {
         self.client
             .make_peer(&Address::own(), type_name, self.hook, peer_hook)?;
+        let node = match self.peer_id() {
+            Ok(id) => id.address(),
+            Err(error) => {
+                self.made.note_node(Address::from(self.hook));
+                return Err(error);
+            }
+        };
+        self.made.note_node(node.clone());
         let Some(name) = name else {
             return Ok(());
         };
-        let node = Address::from(self.hook);
         let Err(error) = self.client.name_node(&node, name) else {
             return Ok(());
         };
-        // Some kinds stay without a hook.
-        let _best_effort = self.client.shut_down(&node);
         Err(match error.raw_os_error() {
             Some(libc::EADDRINUSE) => Error::system(
                 "NGM_NAME",
@@ -141,4 +152,38 @@ impl Wirer<'_> {
             _ => error.into(),
         })
     }
+
+    /// The node at the other end of our hook. Paths over hooks that others may disconnect meanwhile are nothing for
+    /// messages: the kernel follows them without a lock (`ng_path2noderef` in sys/netgraph/ng_base.c).
+    fn peer_id(&mut self) -> Result<NodeId> {
+        match peer(self.client, self.hook)? {
+            Some(info) => Ok(info.peer.id),
+            None => Err(lost(self.hook)),
+        }
+    }
+
+    /// Whether a hook is connected. When the other node is busy, the kernel says that all is well, and only then connects
+    /// or refuses; until then the hook is counted, and not listed.
+    fn settled(&mut self, node: &Address, hook: &HookName) -> Result<bool> {
+        for _ in 0..LOOKS {
+            let list = self.client.hooks(node)?;
+            if list.hooks.iter().any(|info| info.our_hook == *hook) {
+                return Ok(true);
+            }
+            let hooks = usize::try_from(self.client.node_info(node)?.hooks);
+            if hooks.is_ok_and(|hooks| hooks <= list.hooks.len()) {
+                return Ok(false);
+            }
+            pause();
+        }
+        Ok(false)
+    }
+}
+
+/// How often a hook is looked at that is neither connected nor refused.
+const LOOKS: usize = 1000;
+
+/// Lets the kernel go on. Unlike sleeping, this may be done in capability mode, too.
+fn pause() {
+    std::thread::park_timeout(Duration::from_millis(1));
 }

@@ -190,21 +190,29 @@ impl Client {
         if let Some(message) = self.kept.pop_front() {
             return Ok(Some(message));
         }
-        while let Some(received) = self.receive()? {
-            if let Received::Unsolicited(message) = received {
-                return Ok(Some(message));
+        // What comes after so many came since we began, and so makes the source ready once more.
+        for _ in 0..WAITING_MESSAGES {
+            match self.receive()? {
+                Some(Received::Unsolicited(message)) => return Ok(Some(message)),
+                Some(_) => {}
+                None => break,
             }
         }
         Ok(None)
     }
 
-    /// The next [`next_message`](Self::next_message) that says something of a link; others are skipped.
+    /// The next [`next_message`](Self::next_message) that says something of a link; others are skipped, and when there are
+    /// many of them, `None` may come before the next that says something. Whoever floods the socket with messages
+    /// can make the kernel lose what others say.
     ///
     /// # Errors
     ///
     /// As [`next_message`](Self::next_message).
     pub fn next_event(&mut self) -> Result<Option<FlowEvent>, Error> {
-        while let Some(message) = self.next_message()? {
+        for _ in 0..WAITING_MESSAGES {
+            let Some(message) = self.next_message()? else {
+                break;
+            };
             if let Some(signal) = Signal::of(&message.header) {
                 let sender = message.sender;
                 return Ok(Some(FlowEvent { sender, signal }));

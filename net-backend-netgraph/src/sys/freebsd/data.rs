@@ -4,6 +4,7 @@
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::Arc;
+use std::time::Duration;
 
 use net_backend_core::frame_io::Attachment;
 use net_backend_core::{BorrowedDescriptor, Interest, QueuePair, RxSlice, Source, TxSlice};
@@ -11,7 +12,7 @@ use rustix::io::fcntl_dupfd_cloexec;
 
 use super::address::Address;
 use super::{kernel, rights};
-use crate::gate::{Buffers, Data, Temper};
+use crate::gate::{Buffers, Data};
 use crate::sys::link::{self, Port};
 use crate::sys::socket;
 
@@ -92,10 +93,10 @@ impl Data for DataSocket {
         rights::limit_data(self.0.as_fd())
     }
 
-    fn pair(&self, temper: Temper, attachment: &Arc<Attachment>) -> io::Result<QueuePair> {
+    fn pair(&self, patience: Duration, attachment: &Arc<Attachment>) -> io::Result<QueuePair> {
         let rx = self.end(Interest::Readable)?;
         let tx = self.end(Interest::Writable)?;
-        Ok(link::pair(rx, tx, temper, attachment))
+        Ok(link::pair(rx, tx, patience, attachment))
     }
 
     fn descriptor(&self) -> BorrowedDescriptor<'_> {

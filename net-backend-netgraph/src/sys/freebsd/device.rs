@@ -18,7 +18,7 @@ use rustix::fs::{FileType, OFlags, fcntl_getfl, fcntl_setfl, fstat};
 use rustix::io::{Errno, fcntl_dupfd_cloexec};
 
 use super::rights;
-use crate::gate::{Buffers, Data, LONGEST_OF_DEVICE, Temper};
+use crate::gate::{Buffers, Data, LONGEST_OF_DEVICE};
 use crate::sys::link::{self, Port};
 
 /// More frames than the queue holds (`ifqmaxlen`), so that emptying it comes to an end also under load.
@@ -103,10 +103,10 @@ impl Data for Device {
         rights::limit_device(self.0.as_fd())
     }
 
-    fn pair(&self, temper: Temper, attachment: &Arc<Attachment>) -> io::Result<QueuePair> {
+    fn pair(&self, patience: Duration, attachment: &Arc<Attachment>) -> io::Result<QueuePair> {
         let rx = self.end(Interest::Readable)?;
         let tx = self.end(Interest::Writable)?;
-        Ok(link::pair(rx, tx, temper, attachment))
+        Ok(link::pair(rx, tx, patience, attachment))
     }
 
     fn descriptor(&self) -> BorrowedDescriptor<'_> {
