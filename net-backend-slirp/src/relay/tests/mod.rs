@@ -82,6 +82,11 @@ fn service(serve: impl Fn(TcpStream) + Clone + Send + 'static) -> SocketAddr {
     let address = listener.local_addr().unwrap();
     spawn(move || {
         for stream in listener.incoming() {
+            // It was reset before it was accepted, which only FreeBSD tells.
+            let kind = stream.as_ref().err().map(io::Error::kind);
+            if kind == Some(ErrorKind::ConnectionAborted) {
+                continue;
+            }
             let serve = serve.clone();
             let stream = stream.unwrap();
             stream.set_read_timeout(Some(PATIENCE)).unwrap();
