@@ -3,6 +3,7 @@
 mod case;
 mod machine;
 mod measure;
+mod netgraph;
 mod netmap;
 mod report;
 mod slirp;
@@ -51,6 +52,7 @@ const NEEDS: &[Need] = &[
 /// made of prebuilt frames. Programs that are missing are left out; QEMU is measured where it is installed.
 /// The rows of `netmap` run on a netmap kernel in the process, beside rings that are used by hand; where there is
 /// /dev/netmap, also on a real switch and a real pipe, beside netmap's pkt-gen from PATH or NET_BACKEND_PKT_GEN.
+/// Those of `netgraph` run on a pair of sockets like the data sockets of netgraph, which only FreeBSD has.
 ///
 /// What counts is the ratio: the median of the rounds' quotients, with the quartiles in brackets.
 /// Times of single frames are CPU time of the measuring thread, so that other programs disturb little. For TCP the
@@ -60,7 +62,7 @@ const NEEDS: &[Need] = &[
 /// `setsid -w sh -c 'echo -20 > /proc/self/autogroup; exec nice -n -20 cargo xtask bench'`.
 ///
 /// Runs as root, and as an ordinary user where users may make namespaces and open /dev/net/tun; `--only slirp` does
-/// without the latter, `--only netmap` without both.
+/// without the latter, `--only netmap` and `--only netgraph` without both.
 #[derive(Args, Debug)]
 pub(crate) struct Options {
     /// Install missing Debian packages of programs to compare with (with apt-get, through sudo if needed)
@@ -106,7 +108,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     match group {
         Group::All => lab::enter()?,
         Group::Slirp => enter_private_network().context("cannot make a private network")?,
-        Group::Netmap => {}
+        Group::Netgraph | Group::Netmap => {}
     }
     pin(options.cpus)?;
     raise_limits()?;
@@ -147,7 +149,9 @@ enum Group {
     All,
     /// User-mode networks, which need no tap.
     Slirp,
-    /// Rings, which need no network.
+    /// Pairs of sockets, which need no network.
+    Netgraph,
+    /// Rings, which need none either.
     Netmap,
 }
 
@@ -155,6 +159,7 @@ impl Group {
     fn of(only: &str) -> Self {
         match only {
             _ if only.starts_with("slirp") => Self::Slirp,
+            _ if only.starts_with("netgraph") => Self::Netgraph,
             _ if only.starts_with("netmap") => Self::Netmap,
             _ => Self::All,
         }
@@ -164,10 +169,12 @@ impl Group {
         match self {
             Self::All => tap::cases()
                 .chain(tcp::cases())
+                .chain(netgraph::cases())
                 .chain(netmap::cases())
                 .chain(slirp::cases())
                 .collect(),
             Self::Slirp => slirp::cases().collect(),
+            Self::Netgraph => netgraph::cases().collect(),
             Self::Netmap => netmap::cases().collect(),
         }
     }
