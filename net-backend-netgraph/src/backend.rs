@@ -81,8 +81,11 @@ impl Netgraph {
         if let Some(name) = &config.socket {
             client.name(name)?;
         }
-        let data = wiring::data_socket(kernel, client)?;
+        let mut data = wiring::data_socket(kernel, client)?;
         let buffers = buffers::set(kernel, &*data, config)?;
+        if let Some(farewell) = client.farewell()? {
+            data.keep(farewell);
+        }
         let peer = wiring::connect(kernel, config, client, made)?;
         let opened = Self::over(config, data, buffers)?;
         wiring::finish(config, client, peer.peer.id, made)?;
@@ -182,9 +185,7 @@ impl NetBackend for Netgraph {
             .client
             .as_ref()
             .map(|client| client.source().descriptor);
-        std::iter::once(self.line.descriptor())
-            .chain(client)
-            .collect()
+        self.line.descriptors().chain(client).collect()
     }
 }
 

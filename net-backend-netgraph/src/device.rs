@@ -80,7 +80,7 @@ impl NetBackend for Ngd {
     }
 
     fn descriptors(&self) -> Vec<BorrowedDescriptor<'_>> {
-        vec![self.line.descriptor()]
+        self.line.descriptors().collect()
     }
 }
 

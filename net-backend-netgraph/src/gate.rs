@@ -104,6 +104,15 @@ pub(crate) trait Control: Send + Debug {
     /// What `setsockopt(2)` said.
     fn set_receive_buffer(&self, bytes: usize) -> io::Result<usize>;
 
+    /// What shuts the node down before its last socket is closed, where that is needed.
+    ///
+    /// # Errors
+    ///
+    /// `EMFILE` when there are too many descriptors; what `cap_rights_limit(2)` said.
+    fn farewell(&self) -> io::Result<Option<Arc<dyn Farewell>>> {
+        Ok(None)
+    }
+
     /// From now on it can only receive and be waited for.
     ///
     /// # Errors
@@ -167,6 +176,20 @@ pub(crate) trait Data: Send + Debug {
     fn pair(&self, patience: Duration, attachment: &Arc<Attachment>) -> io::Result<QueuePair>;
 
     /// The descriptor.
+    fn descriptor(&self) -> BorrowedDescriptor<'_>;
+
+    /// Has it dropped before the last descriptor is closed, those of halves included.
+    fn keep(&mut self, _: Arc<dyn Farewell>) {}
+
+    /// What is kept.
+    fn kept(&self) -> Option<&dyn Farewell> {
+        None
+    }
+}
+
+/// Shuts a node down when it is dropped.
+pub(crate) trait Farewell: Send + Sync + Debug {
+    /// Its descriptor.
     fn descriptor(&self) -> BorrowedDescriptor<'_>;
 }
 

@@ -12,7 +12,7 @@ use net_backend_core::{
     MacAddr, QueuePair, Result, check_features,
 };
 
-use crate::gate::Data;
+use crate::gate::{Data, Farewell};
 
 /// What sockets and devices have in common once they are open: plain frames over one descriptor, and in front of it what
 /// netgraph does not know, headers and offloads.
@@ -94,8 +94,9 @@ impl Line {
         check_features(features, self.header, &self.capabilities)
     }
 
-    pub(crate) fn descriptor(&self) -> BorrowedDescriptor<'_> {
-        self.data.descriptor()
+    pub(crate) fn descriptors(&self) -> impl Iterator<Item = BorrowedDescriptor<'_>> {
+        let kept = self.data.kept().map(Farewell::descriptor);
+        std::iter::once(self.data.descriptor()).chain(kept)
     }
 
     /// An event told so.

@@ -7,6 +7,7 @@ mod types;
 
 use std::collections::VecDeque;
 use std::io;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use net_backend_core::{Interest, Source};
@@ -16,7 +17,7 @@ use super::remedies::{BIND, RECEIVE};
 use super::{
     Address, Command, Error, FlowEvent, HEADER_BYTES, Header, Message, NodeId, NodeName, Signal,
 };
-use crate::gate::{Control, Kernel};
+use crate::gate::{Control, Farewell, Kernel};
 use crate::sys::SystemKernel;
 
 /// How long an answer may take if nothing is said.
@@ -99,6 +100,16 @@ impl Client {
             token: first_token(),
             kept: VecDeque::new(),
         }
+    }
+
+    /// What shuts the client's node down before its last socket is closed, where that is needed.
+    ///
+    /// # Errors
+    ///
+    /// What the system said.
+    pub(crate) fn farewell(&self) -> Result<Option<Arc<dyn Farewell>>, Error> {
+        let farewell = self.control.farewell();
+        farewell.map_err(|cause| Error::system("F_DUPFD_CLOEXEC", "the control socket", cause))
     }
 
     /// From now on it can only be listened to: [`next_message`](Self::next_message) and what is built on that.

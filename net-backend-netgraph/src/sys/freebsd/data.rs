@@ -12,7 +12,7 @@ use rustix::io::fcntl_dupfd_cloexec;
 
 use super::address::Address;
 use super::{kernel, rights};
-use crate::gate::{Buffers, Data};
+use crate::gate::{Buffers, Data, Farewell};
 use crate::sys::link::{self, Port};
 use crate::sys::socket;
 
@@ -21,9 +21,20 @@ const BUFFER_BOUND: usize = 1 << 20;
 
 /// A data socket.
 #[derive(Debug)]
-pub(super) struct DataSocket(pub(super) OwnedFd);
+pub(super) struct DataSocket {
+    /// Before the socket, so that it is dropped first.
+    farewell: Option<Arc<dyn Farewell>>,
+    socket: OwnedFd,
+}
 
 impl DataSocket {
+    pub(super) fn new(socket: OwnedFd) -> Self {
+        Self {
+            farewell: None,
+            socket,
+        }
+    }
+
     /// Whether it belongs to a node, and that of netgraph.
     ///
     /// # Errors
@@ -32,11 +43,13 @@ impl DataSocket {
     pub(super) fn check(&self) -> io::Result<()> {
         let mut address = Address::EMPTY;
         let mut length = Address::ROOM;
-        let fd = self.0.as_raw_fd();
+        let fd = self.socket.as_raw_fd();
         // SAFETY: the descriptor is open; the address is writable for the length that is told, and any bytes are one.
         let named = unsafe { libc::getsockname(fd, (&raw mut address).cast(), &raw mut length) };
         match kernel::check(named) {
-            Ok(()) if address.is_netgraph() && kernel::protocol(&self.0)? == kernel::DATA => Ok(()),
+            Ok(()) if address.is_netgraph() && kernel::protocol(&self.socket)? == kernel::DATA => {
+                Ok(())
+            }
             Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
                 Err(io::Error::from_raw_os_error(libc::ENOTCONN))
             }
@@ -45,15 +58,18 @@ impl DataSocket {
     }
 
     fn end(&self, interest: Interest) -> io::Result<End> {
-        let socket = fcntl_dupfd_cloexec(&self.0, 3)?;
-        Ok(End { socket, interest })
+        Ok(End {
+            _farewell: self.farewell.clone(),
+            socket: fcntl_dupfd_cloexec(&self.socket, 3)?,
+            interest,
+        })
     }
 }
 
 impl Data for DataSocket {
     fn connect(&self, address: &str) -> io::Result<()> {
         let address = Address::of_name(address)?;
-        let fd = self.0.as_raw_fd();
+        let fd = self.socket.as_raw_fd();
         // SAFETY: the descriptor is open; the address is one, of the length that it says, and outlives the call.
         let connected = unsafe { libc::connect(fd, (&raw const address).cast(), address.length()) };
         kernel::check(connected)
@@ -61,17 +77,17 @@ impl Data for DataSocket {
 
     fn set_buffers(&self, send: usize, receive: usize) -> io::Result<Buffers> {
         Ok(Buffers {
-            send: kernel::set_send_buffer(&self.0, send)?,
-            receive: kernel::set_receive_buffer(&self.0, receive)?,
+            send: kernel::set_send_buffer(&self.socket, send)?,
+            receive: kernel::set_receive_buffer(&self.socket, receive)?,
         })
     }
 
     fn send_by(&self, hook: &str, frame: &[u8]) -> io::Result<()> {
-        kernel::send_to(&self.0, hook, frame, libc::MSG_DONTWAIT)
+        kernel::send_to(&self.socket, hook, frame, libc::MSG_DONTWAIT)
     }
 
     fn receive_from(&self, into: &mut [u8]) -> io::Result<(usize, String)> {
-        match kernel::receive_from(&self.0, into)? {
+        match kernel::receive_from(&self.socket, into)? {
             // A frame, though an empty one, comes by a hook.
             (0, hook) if hook.is_empty() => Err(io::Error::from_raw_os_error(libc::ENOTCONN)),
             received => Ok(received),
@@ -82,7 +98,7 @@ impl Data for DataSocket {
         let mut byte = [0];
         for _ in 0..BUFFER_BOUND {
             let mut into = [RxSlice::new(&mut byte)];
-            let received = socket::receive(self.0.as_fd(), &mut into);
+            let received = socket::receive(self.socket.as_fd(), &mut into);
             if received.is_err_and(|error| error.kind() != io::ErrorKind::Interrupted) {
                 return;
             }
@@ -90,7 +106,7 @@ impl Data for DataSocket {
     }
 
     fn limit(&self) -> io::Result<()> {
-        rights::limit_data(self.0.as_fd())
+        rights::limit_data(self.socket.as_fd())
     }
 
     fn pair(&self, patience: Duration, attachment: &Arc<Attachment>) -> io::Result<QueuePair> {
@@ -100,12 +116,22 @@ impl Data for DataSocket {
     }
 
     fn descriptor(&self) -> BorrowedDescriptor<'_> {
-        self.0.as_fd()
+        self.socket.as_fd()
+    }
+
+    fn keep(&mut self, farewell: Arc<dyn Farewell>) {
+        self.farewell = Some(farewell);
+    }
+
+    fn kept(&self) -> Option<&dyn Farewell> {
+        self.farewell.as_deref()
     }
 }
 
 /// One half's descriptor of a data socket.
 struct End {
+    /// Before the socket, so that it is dropped first.
+    _farewell: Option<Arc<dyn Farewell>>,
     socket: OwnedFd,
     interest: Interest,
 }

@@ -45,11 +45,11 @@ impl Kernel for SystemKernel {
     }
 
     fn data(&self) -> io::Result<Box<dyn Data>> {
-        Ok(Box::new(DataSocket(socket(DATA)?)))
+        Ok(Box::new(DataSocket::new(socket(DATA)?)))
     }
 
     fn passed_data(&self, number: i32) -> io::Result<Box<dyn Data>> {
-        let socket = DataSocket(duplicate(number)?);
+        let socket = DataSocket::new(duplicate(number)?);
         socket.check()?;
         Ok(Box::new(socket))
     }

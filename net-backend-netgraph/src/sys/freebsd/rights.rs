@@ -19,6 +19,11 @@ pub(super) fn limit_control(socket: BorrowedFd<'_>) -> io::Result<()> {
     limit(socket, &[libc::CAP_RECV, libc::CAP_EVENT], &[])
 }
 
+/// The duplicate of a control socket that is used once, at the end: a message goes to an address.
+pub(super) fn limit_farewell(socket: BorrowedFd<'_>) -> io::Result<()> {
+    limit(socket, &[libc::CAP_SEND, libc::CAP_CONNECT], &[])
+}
+
 /// A device of ng_device(4) and the duplicates that the halves have.
 pub(super) fn limit_device(device: BorrowedFd<'_>) -> io::Result<()> {
     let rights = [libc::CAP_READ, libc::CAP_WRITE, libc::CAP_EVENT];
