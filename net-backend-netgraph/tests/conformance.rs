@@ -13,7 +13,8 @@ use net_backend_core::testing::{
 use net_backend_core::{Driver, Features, MacAddr};
 use net_backend_netgraph::{DRIVER, Netgraph};
 
-use common::{Cable, Nic, World, unique};
+use common::nic::{Cable, Nic};
+use common::world::{World, unique};
 use peers::{Cabled, HostOfNode, Program, Wired};
 
 fn main() -> ExitCode {

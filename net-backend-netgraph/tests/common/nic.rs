@@ -13,7 +13,7 @@ use net_backend_core::{Interest, Source};
 use net_backend_netgraph::testing::Model;
 use net_backend_tap::testing::{Interface, PacketSocket, prepare_interfaces};
 
-use super::{World, unique};
+use super::world::{World, unique};
 
 /// An interface, and what is at its other side: a cable, or the host.
 #[derive(Debug)]

@@ -8,7 +8,8 @@ use net_backend_core::testing::{BackendPeer, Failure, Peer, Seen};
 use net_backend_netgraph::testing::Far;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::common::{Cable, Nic, World};
+use super::common::nic::{Cable, Nic};
+use super::common::world::World;
 
 /// A program with a node of its own, whose hook the backend's is connected with.
 #[derive(Debug)]

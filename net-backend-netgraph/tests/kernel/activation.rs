@@ -3,7 +3,7 @@
 use net_backend_core::testing::{Failure, closes_on_exec};
 use net_backend_core::{Activation, Error, Features, NetBackend, Sent, TxSlice};
 
-use crate::common::{World, unique};
+use crate::common::world::{World, unique};
 use crate::support::{Active, Case, Outcome, ensure, expect_passage, frame, receive, same};
 
 pub(crate) const CASES: &[Case] = &[

@@ -7,7 +7,7 @@ use net_backend_core::testing::Failure;
 use net_backend_core::{Event, NetBackend};
 use net_backend_netgraph::Netgraph;
 
-use crate::common::{World, unique};
+use crate::common::world::{World, unique};
 use crate::support::{Active, Case, Outcome, ensure, expect_exchange, expect_refusal};
 
 pub(crate) const CASES: &[Case] = &[

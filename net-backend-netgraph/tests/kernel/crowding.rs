@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use net_backend_core::Sent;
 use net_backend_netgraph::testing::Far;
 
-use crate::common::{World, unique};
+use crate::common::world::{World, unique};
 use crate::support::{
     Active, Case, NO_ROOM, Outcome, PATIENCE, count, ensure, expect_passage, frame, receive, same,
 };

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use net_backend_core::testing::{Edge, Failure, ready};
 use net_backend_core::{Event, LinkState, NetBackend, RxSlice};
 
-use crate::common::{World, unique};
+use crate::common::world::{World, unique};
 use crate::support::{Active, Case, LINK_DOWN, Outcome, PATIENCE, ensure, expect_passage, frame};
 
 pub(crate) const CASES: &[Case] = &[

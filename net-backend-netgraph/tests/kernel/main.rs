@@ -24,7 +24,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use net_backend_core::testing::{Suite, Verdict, is_required};
 
-use common::World;
+use common::world::World;
 use support::Case;
 
 fn main() -> ExitCode {

@@ -3,7 +3,8 @@
 use net_backend_core::testing::Failure;
 use net_backend_netgraph::testing::{Call, Model, Settings};
 
-use crate::common::{Nic, World, unique};
+use crate::common::nic::Nic;
+use crate::common::world::{World, unique};
 use crate::support::{Case, Outcome, ensure, expect_refusal};
 
 pub(crate) const CASES: &[Case] = &[

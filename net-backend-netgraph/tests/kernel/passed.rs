@@ -8,7 +8,7 @@ use net_backend_core::NetBackend;
 use net_backend_core::testing::{Failure, ready};
 use net_backend_netgraph::ng::{Client, DataSocket};
 
-use crate::common::World;
+use crate::common::world::World;
 use crate::support::{
     Active, Case, LINK_DOWN, Outcome, PATIENCE, ensure, expect_passage, expect_refusal, frame, same,
 };

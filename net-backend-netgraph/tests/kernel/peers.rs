@@ -2,7 +2,8 @@
 
 use net_backend_core::testing::Failure;
 
-use crate::common::{Nic, World, unique};
+use crate::common::nic::Nic;
+use crate::common::world::{World, unique};
 use crate::support::{
     Active, Case, Outcome, PATIENCE, ensure, expect_exchange, expect_passage, expect_refusal,
     frame, same,

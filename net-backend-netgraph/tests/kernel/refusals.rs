@@ -2,7 +2,7 @@
 
 use net_backend_core::ErrorKind;
 
-use crate::common::{World, unique};
+use crate::common::world::{World, unique};
 use crate::support::{Case, Outcome, ensure, expect_refusal, refused};
 
 pub(crate) const CASES: &[Case] = &[

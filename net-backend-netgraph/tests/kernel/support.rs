@@ -9,7 +9,7 @@ use net_backend_core::{
 use net_backend_netgraph::Netgraph;
 use net_backend_netgraph::testing::Far;
 
-use crate::common::World;
+use crate::common::world::World;
 
 pub(crate) type Outcome<T = ()> = Result<T, Failure>;
 

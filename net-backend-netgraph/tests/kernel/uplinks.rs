@@ -5,7 +5,8 @@ use std::sync::Barrier;
 use net_backend_core::testing::{Failure, ready};
 use net_backend_core::{Event, LinkState, NetBackend};
 
-use crate::common::{Nic, World, unique};
+use crate::common::nic::Nic;
+use crate::common::world::{World, unique};
 use crate::support::{
     Active, Case, LINK_DOWN, Outcome, PATIENCE, SILENCE, ensure, expect_exchange, expect_refusal,
     frame, same,
