@@ -54,7 +54,7 @@ impl Netgraph {
         if let Some(number) = config.descriptor {
             let data = kernel.passed_data(number);
             let data = data.map_err(|error| not_passed(number, error))?;
-            let buffers = buffers::set(kernel, &*data, config)?;
+            let buffers = buffers::adopt(&*data, config)?;
             return Self::over(config, data, buffers);
         }
         let mut client = Client::open_on(kernel)?;
@@ -125,8 +125,8 @@ impl Netgraph {
         self.buffers.send
     }
 
-    /// Bytes of the receive buffer that the system gave. Frames that do not fit are lost, or their senders told to
-    /// wait.
+    /// Bytes of the receive buffer that the system gave; 0 when a passed descriptor may not be asked. Frames that do not
+    /// fit are lost, or their senders told to wait.
     pub fn receive_buffer(&self) -> usize {
         self.buffers.receive
     }

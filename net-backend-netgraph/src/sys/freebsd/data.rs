@@ -46,14 +46,19 @@ impl DataSocket {
         let fd = self.socket.as_raw_fd();
         // SAFETY: the descriptor is open; the address is writable for the length that is told, and any bytes are one.
         let named = unsafe { libc::getsockname(fd, (&raw mut address).cast(), &raw mut length) };
-        match kernel::check(named) {
-            Ok(()) if address.is_netgraph() && kernel::protocol(&self.socket)? == kernel::DATA => {
-                Ok(())
-            }
-            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
-                Err(io::Error::from_raw_os_error(libc::ENOTCONN))
-            }
-            _ => Err(io::Error::from_raw_os_error(libc::EPROTOTYPE)),
+        let protocol = kernel::check(named).and_then(|()| match address.is_netgraph() {
+            true => kernel::protocol(&self.socket),
+            false => Err(io::Error::from_raw_os_error(libc::EPROTOTYPE)),
+        });
+        match protocol {
+            Ok(kernel::DATA) => Ok(()),
+            Ok(_) => Err(io::Error::from_raw_os_error(libc::EPROTOTYPE)),
+            Err(error) => match error.raw_os_error() {
+                Some(libc::EINVAL) => Err(io::Error::from_raw_os_error(libc::ENOTCONN)),
+                // Whoever limited it left it what frames need, and nothing to ask it with.
+                Some(libc::ENOTCAPABLE) => Ok(()),
+                _ => Err(error),
+            },
         }
     }
 
