@@ -3,7 +3,8 @@
 //!
 //! On Linux there are network namespaces to make taps in: no privilege is needed where users may make namespaces,
 //! and nothing outlives the process. On FreeBSD interfaces are made in the network of the system, which needs root, and
-//! whoever makes one has to [delete](Interface::delete) it; there are neither namespaces nor addresses.
+//! whoever makes one has to [delete](Interface::delete) it; there are neither namespaces nor addresses, but for
+//! [those of the loopback interface](ensure_loopback).
 
 mod dhcp;
 
@@ -30,6 +31,19 @@ pub use dhcp::Lease;
 /// What the system says, with what to change about it; `PermissionDenied` on FreeBSD for others than root.
 pub fn prepare_interfaces() -> io::Result<()> {
     imp::prepare_interfaces()
+}
+
+/// Lets programs of this machine talk to each other by 127.0.0.1, and by ::1 where that is possible. May be called from
+/// any thread, at any time.
+///
+/// FreeBSD: brings lo0 up and gives it the addresses that it lacks (lo(4)), which needs root and stays when the program
+/// ends. Others: does nothing.
+///
+/// # Errors
+///
+/// What the system says; `PermissionDenied` where something is missing and we may not add it. None because of ::1.
+pub fn ensure_loopback() -> io::Result<()> {
+    imp::ensure_loopback()
 }
 
 /// Puts this process into a network namespace of its own, in which it may do everything: make taps, open raw

@@ -3,6 +3,7 @@
 //! Each of `linux`, `freebsd` and `unsupported` supplies:
 //!
 //! - `prepare_interfaces`: what has to be done before interfaces are made;
+//! - `ensure_loopback`: 127.0.0.1 and ::1 where nobody has set them up;
 //! - `set_up`, `set_mac`, `set_mtu`, `disable_ipv6`, `add_bridge`, `join_bridge`, `add_epair`, `exists`, `delete`,
 //!   `delete_when_closed`: an interface by its name;
 //! - `PacketSocket`: sends and receives beside the host's own network stack.

@@ -129,6 +129,11 @@ pub(crate) fn exists(name: &str) -> bool {
     flags(name).is_ok()
 }
 
+pub(super) fn is_up(name: &str) -> io::Result<bool> {
+    let [low, _] = flags(name).map_err(failed(format!("looking at {name}")))?;
+    Ok(low & UP != 0)
+}
+
 /// Makes an interface of this driver, with a number that is free.
 fn create(driver: &str) -> io::Result<String> {
     let mut argument = Argument::<IFREQ>::named(driver)?;

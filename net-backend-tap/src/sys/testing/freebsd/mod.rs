@@ -5,6 +5,7 @@
 
 mod bpf;
 mod interface;
+mod loopback;
 mod modules;
 mod request;
 
@@ -15,6 +16,7 @@ pub(crate) use interface::{
     add_bridge, add_epair, delete, delete_when_closed, disable_ipv6, exists, join_bridge, set_mac,
     set_mtu, set_up,
 };
+pub(crate) use loopback::ensure_loopback;
 pub(crate) use modules::prepare_interfaces;
 
 /// The error with what was done in front, and its kind.
