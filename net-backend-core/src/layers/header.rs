@@ -132,13 +132,21 @@ impl RxQueue for HeaderRx {
     }
 }
 
-/// Sends `header` and, behind it, the frame without its first `skip` bytes.
+/// Sends `header` and, behind it, the frame without its first `skip` bytes; a header that is empty takes no piece where the
+/// rest is easily had without, since what has one piece mostly costs less.
 pub(super) fn send_behind(
     inner: &mut dyn TxQueue,
     header: &[u8],
     frame: &[TxSlice<'_>],
     skip: usize,
 ) -> Result<Sent> {
+    if header.is_empty() {
+        match frame {
+            [whole] => return inner.send(&[whole.skip(skip)]),
+            [first, rest @ ..] if first.len() == skip => return inner.send(rest),
+            _ => {}
+        }
+    }
     let pieces = std::iter::once(TxSlice::new(header)).chain(skipped(frame, skip));
     let mut room = [TxSlice::EMPTY; PIECES];
     match room.get_mut(..=frame.len()) {
@@ -159,6 +167,13 @@ fn recv_behind(
     into: &mut [RxSlice<'_>],
     skip: usize,
 ) -> Result<Option<Received>> {
+    if native.is_empty() {
+        match into {
+            [whole] => return inner.recv(&mut [whole.skip(skip)]),
+            [first, rest @ ..] if first.len() == skip => return inner.recv(rest),
+            _ => {}
+        }
+    }
     let count = into.len();
     let rest = into.iter_mut().scan(skip, |skip, piece| {
         let here = *skip;
