@@ -75,7 +75,7 @@ impl Wirer<'_> {
                 continue;
             }
             match self.client.connect(from, bridge, hook, &link) {
-                Ok(()) => self.made.note_hook(from, hook),
+                Ok(()) => self.made.note_hook(from, hook, list.node.id),
                 // Somebody else took the link since, or connected the hook, if it is not our own.
                 Err(error) if error.raw_os_error() == Some(libc::EEXIST) => {}
                 Err(error) if error.raw_os_error() == Some(libc::ENOENT) => return Ok(false),
@@ -114,8 +114,17 @@ impl Wirer<'_> {
     fn make_bridge(&mut self, name: &NodeName) -> Result<bool> {
         let type_name = named(bridge::TYPE)?;
         let link = Link::Link(0).hook();
-        self.client
-            .make_peer(&Address::own(), &type_name, self.hook, &link)?;
+        match self
+            .client
+            .make_peer(&Address::own(), &type_name, self.hook, &link)
+        {
+            // What was given up comes true late.
+            Err(error) if error.raw_os_error() == Some(libc::EEXIST) => {
+                self.client.remove_hook(&Address::own(), self.hook)?;
+                return Ok(false);
+            }
+            made => made?,
+        }
         let id = self.peer_id()?;
         match self.client.name_node(&id.address(), name) {
             Ok(()) => {

@@ -161,6 +161,7 @@ impl Client {
         command: Command,
         arguments: &[u8],
     ) -> Result<Vec<u8>, Error> {
+        self.make_room()?;
         let token = self.send(to, command, arguments)?;
         let asked = Instant::now();
         let mut skipped = 0;
@@ -249,6 +250,18 @@ impl Client {
             Err(cause) if cause.raw_os_error() == Some(libc::EPIPE) => Err(Error::gone(cause)),
             Err(cause) => Err(Error::system(command.name, to, cause)),
         }
+    }
+
+    /// Takes what waits, or the kernel would have no room for an answer.
+    fn make_room(&mut self) -> Result<(), Error> {
+        for _ in 0..WAITING_MESSAGES {
+            match self.receive()? {
+                Some(Received::Unsolicited(message)) => self.keep(message),
+                Some(_) => {}
+                None => break,
+            }
+        }
+        Ok(())
     }
 
     /// What is there, if anything. Does not block.

@@ -17,7 +17,7 @@ use crate::sys::link::{self, Port};
 use crate::sys::socket;
 
 /// More frames than a buffer holds, so that emptying it comes to an end also under load.
-const BUFFER_BOUND: usize = 1 << 20;
+const BUFFER_BOUND: usize = 1 << 15;
 
 /// A data socket.
 #[derive(Debug)]
