@@ -70,6 +70,8 @@ mod ring;
 mod segment_size;
 mod sockets;
 mod stack;
+#[cfg(test)]
+mod surroundings;
 mod sys;
 mod thread;
 mod transfers;

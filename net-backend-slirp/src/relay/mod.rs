@@ -63,27 +63,7 @@ impl Relay {
     ///
     /// If the directory or the socket cannot be made, or not be watched.
     pub(crate) fn new(targets: Vec<SocketAddrAny>, poller: Arc<Poller>) -> io::Result<Self> {
-        let directory = Directory::new()?;
-        let listener = UnixListener::bind(directory.socket())?;
-        listener.set_nonblocking(true)?;
-        let listener = OwnedFd::from(listener);
-        listen(&listener, BACKLOG)?;
-        poller.add(listener.as_raw_fd(), Events::IN)?;
-        let limit = RawFd::try_from(sockets::descriptor_limit()).unwrap_or(RawFd::MAX);
-        Ok(Self {
-            directory,
-            listener,
-            is_watched: true,
-            connections: HashMap::new(),
-            guests: HashMap::new(),
-            means: Means {
-                targets,
-                poller,
-                scratch: Vec::new(),
-                bound: limit - RESERVE.min(limit / 4),
-            },
-            limit: LIMIT,
-        })
+        Self::within(Directory::new()?, targets, poller)
     }
 
     /// The socket that libslirp has to connect to: an absolute path that fits into a socket address.
@@ -132,6 +112,34 @@ impl Relay {
     #[cfg(test)]
     pub(crate) fn connections(&self) -> usize {
         self.connections.len()
+    }
+
+    /// With its socket in `directory`.
+    fn within(
+        directory: Directory,
+        targets: Vec<SocketAddrAny>,
+        poller: Arc<Poller>,
+    ) -> io::Result<Self> {
+        let listener = UnixListener::bind(directory.socket())?;
+        listener.set_nonblocking(true)?;
+        let listener = OwnedFd::from(listener);
+        listen(&listener, BACKLOG)?;
+        poller.add(listener.as_raw_fd(), Events::IN)?;
+        let limit = RawFd::try_from(sockets::descriptor_limit()).unwrap_or(RawFd::MAX);
+        Ok(Self {
+            directory,
+            listener,
+            is_watched: true,
+            connections: HashMap::new(),
+            guests: HashMap::new(),
+            means: Means {
+                targets,
+                poller,
+                scratch: Vec::new(),
+                bound: limit - RESERVE.min(limit / 4),
+            },
+            limit: LIMIT,
+        })
     }
 
     /// Does what can be done for the connection that has the descriptor, if one has.

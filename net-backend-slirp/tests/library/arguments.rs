@@ -8,11 +8,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use libtest_mimic::Failed;
-use tempfile::TempDir;
 
 use crate::Case;
 use crate::guest::settings;
 use crate::stub::{self, Silent, stub_as, stub_without};
+use crate::surroundings::directory;
 use crate::sys::{HostAddress, Instance, Library, Settings};
 
 type Outcome = Result<(), Failed>;
@@ -63,7 +63,7 @@ pub(crate) fn cases() -> Vec<Case> {
 
 /// What is set arrives at the offsets where a C compiler has it.
 fn settings_arrive() -> Outcome {
-    let directory = TempDir::new()?;
+    let directory = directory()?;
     let library = Library::open(Some(&stub_as(&directory, "4.9.0")?))?;
     let texts = ["guest", "server", "/tftp", "pxelinux.0", "example.org"].map(CString::new);
     let [hostname, server, tftp, bootfile, domain] = texts.map(|it| it.expect("no zero"));
@@ -87,7 +87,7 @@ fn settings_arrive() -> Outcome {
 }
 
 fn callbacks_arrive() -> Outcome {
-    let directory = TempDir::new()?;
+    let directory = directory()?;
     let library = Library::open(Some(&stub_as(&directory, "4.9.0")?))?;
     let mut instance = Instance::new(&library, &settings(), Silent::default())?;
     instance.input(b"a frame");
@@ -112,7 +112,7 @@ fn callbacks_arrive() -> Outcome {
 
 /// Timers of both kinds expire when they were set to, and once.
 fn timers() -> Outcome {
-    let directory = TempDir::new()?;
+    let directory = directory()?;
     let library = Library::open(Some(&stub_as(&directory, "4.9.0")?))?;
     let mut instance = Instance::new(&library, &settings(), Silent::default())?;
     assert_eq!(instance.next_timer(), None);
@@ -143,7 +143,7 @@ fn timers() -> Outcome {
 
 /// The stub has one of the functions that may be missing; the others are missed when they are needed.
 fn optional_functions() -> Outcome {
-    let directory = TempDir::new()?;
+    let directory = directory()?;
     let without = ["slirp_connection_info"];
     let library = Library::open(Some(&stub_without(&directory, "4.8.0", &without)?))?;
     let mut instance = Instance::new(&library, &settings(), Silent::default())?;
@@ -167,7 +167,7 @@ fn optional_functions() -> Outcome {
 
 /// Two networks, each in the hands of four threads, and others that come and go.
 fn one_call_at_a_time() -> Outcome {
-    let directory = TempDir::new()?;
+    let directory = directory()?;
     let library = Library::open(Some(&stub_as(&directory, "4.9.0")?))?;
     let network = || Instance::new(&library, &settings(), Silent::default());
     let shared = [Mutex::new(network()?), Mutex::new(network()?)];
@@ -197,7 +197,7 @@ fn one_call_at_a_time() -> Outcome {
 }
 
 fn refused() -> Outcome {
-    let directory = TempDir::new()?;
+    let directory = directory()?;
     let library = Library::open(Some(&stub_as(&directory, "4.9.0,refuse")?))?;
     let host = Silent::default();
     let alive = Arc::clone(&host.alive);
@@ -212,7 +212,7 @@ fn refused() -> Outcome {
 }
 
 fn bad_settings() -> Outcome {
-    let directory = TempDir::new()?;
+    let directory = directory()?;
     let library = Library::open(Some(&stub_as(&directory, "4.9.0")?))?;
     let refusal = |settings: Settings<'_>| {
         let result = Instance::new(&library, &settings, Silent::default());

@@ -13,6 +13,7 @@ use crate::Case;
 use crate::frames::{ACK, GATEWAY, GUEST, PSH, SYN, udp_payload};
 use crate::guest::Guest;
 use crate::network::case;
+use crate::surroundings::directory;
 use crate::sys::sockets::{self, SocketAddress};
 use crate::sys::{Events, HostAddress, Library};
 
@@ -20,11 +21,11 @@ type Outcome = Result<(), Failed>;
 
 pub(crate) fn cases() -> Vec<Case> {
     vec![
-        case("host_forward", host_forward),
-        case("host_forward_ipv6", host_forward_ipv6),
-        case("host_forward_unix", host_forward_unix),
-        case("host_forward_datagrams", host_forward_datagrams),
-        case("guest_forward", guest_forward),
+        case("host_forward", host_forward).on_loopback(),
+        case("host_forward_ipv6", host_forward_ipv6).on_loopback(),
+        case("host_forward_unix", host_forward_unix).with_files(),
+        case("host_forward_datagrams", host_forward_datagrams).on_loopback(),
+        case("guest_forward", guest_forward).with_files(),
     ]
 }
 
@@ -99,7 +100,7 @@ fn host_forward_ipv6() -> Outcome {
 }
 
 fn host_forward_unix() -> Outcome {
-    let directory = tempfile::tempdir()?;
+    let directory = directory()?;
     let path = directory.path().join("forward");
     let mut guest = Guest::new(&Library::open(None)?);
     let host = HostAddress::Unix(&path);
@@ -156,7 +157,7 @@ fn host_forward_datagrams() -> Outcome {
 
 /// To a command and to a socket file, at an address that libslirp chooses and at one that is given.
 fn guest_forward() -> Outcome {
-    let directory = tempfile::tempdir()?;
+    let directory = directory()?;
     let path = directory.path().join("service");
     let service = UnixListener::bind(&path)?;
     let path = CString::new(path.into_os_string().into_encoded_bytes())?;

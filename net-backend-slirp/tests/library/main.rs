@@ -20,6 +20,12 @@ mod opening;
 #[path = "sys/signals.rs"]
 mod signals;
 mod stub;
+#[path = "../../src/surroundings.rs"]
+#[expect(
+    dead_code,
+    reason = "only the unit tests have no other way to be skipped"
+)]
+mod surroundings;
 #[path = "../../src/sys/mod.rs"]
 #[expect(
     dead_code,
@@ -38,6 +44,23 @@ struct Case {
     name: &'static str,
     run: fn() -> Result<(), Failed>,
     needs: Result<(), String>,
+}
+
+impl Case {
+    /// One that talks to itself by 127.0.0.1.
+    fn on_loopback(self) -> Self {
+        self.and(surroundings::loopback)
+    }
+
+    /// One that makes files.
+    fn with_files(self) -> Self {
+        self.and(|| surroundings::directory().map(drop))
+    }
+
+    fn and(mut self, needed: impl FnOnce() -> Result<(), String>) -> Self {
+        self.needs = self.needs.and_then(|()| needed());
+        self
+    }
 }
 
 fn main() -> ExitCode {

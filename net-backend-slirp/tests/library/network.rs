@@ -35,13 +35,13 @@ pub(crate) fn cases() -> Vec<Case> {
         case("router_solicitation", solicitation),
         case("router_advertisement_timer", advertisement_timer),
         case("restless_fill", restless_fill),
-        case("connection", connection),
-        case("refused_connection", refused_connection),
-        case("closed_connection", closed_connection),
-        case("datagrams", datagrams),
+        case("connection", connection).on_loopback(),
+        case("refused_connection", refused_connection).on_loopback(),
+        case("closed_connection", closed_connection).on_loopback(),
+        case("datagrams", datagrams).on_loopback(),
         case("panic", panic_in_a_callback),
-        case("drop_closes", drop_closes),
-        case("threads", threads),
+        case("drop_closes", drop_closes).on_loopback(),
+        case("threads", threads).on_loopback(),
     ]
 }
 

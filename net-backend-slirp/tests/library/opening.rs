@@ -8,11 +8,11 @@ use std::process::{Command, ExitCode};
 
 use libtest_mimic::Failed;
 use net_backend_core::ErrorKind;
-use tempfile::TempDir;
 
 use crate::Case;
 use crate::guest::settings;
 use crate::stub::{self, Silent, failure, stub_as, stub_without};
+use crate::surroundings::directory;
 use crate::sys::{Instance, Library};
 
 /// Makes this program print the version of the library that it finds, and do nothing else.
@@ -38,7 +38,7 @@ pub(crate) fn cases() -> Vec<Case> {
     vec![
         alone("missing_file", missing_file),
         alone("missing_name", missing_name),
-        alone("no_library", no_library),
+        alone("no_library", no_library).with_files(),
         alone("another_library", another_library),
         stub::case("environment", environment),
         stub::case("too_old", too_old),
@@ -69,7 +69,7 @@ fn missing_name() -> Outcome {
 }
 
 fn no_library() -> Outcome {
-    let directory = TempDir::new()?;
+    let directory = directory()?;
     let path = directory.path().join("notes.txt");
     fs::write(
         &path,
@@ -98,7 +98,7 @@ fn another_library() -> Outcome {
 
 /// The environment names the library where the option does not; empty is as good as not there.
 fn environment() -> Outcome {
-    let directory = TempDir::new()?;
+    let directory = directory()?;
     let named = stub_as(&directory, "4.9.0-of-the-environment")?;
     let found = |path: &Path| -> io::Result<String> {
         let output = Command::new(env::current_exe()?)
@@ -121,7 +121,7 @@ fn environment() -> Outcome {
 }
 
 fn too_old() -> Outcome {
-    let directory = TempDir::new()?;
+    let directory = directory()?;
     for version in ["4.6.1", "3.9.0", "4.0"] {
         let error = failure(&stub_as(&directory, version)?);
         assert_eq!(error.kind(), ErrorKind::Unsupported);
@@ -134,7 +134,7 @@ fn too_old() -> Outcome {
 }
 
 fn no_version() -> Outcome {
-    let directory = TempDir::new()?;
+    let directory = directory()?;
     for version in ["banana", "4", "4.x"] {
         let error = failure(&stub_as(&directory, version)?);
         let message = error.to_string();
@@ -147,7 +147,7 @@ fn no_version() -> Outcome {
 /// Each version gets the configuration that it takes, a full table of callbacks, and is asked with the latest
 /// function that it has.
 fn versions() -> Outcome {
-    let directory = TempDir::new()?;
+    let directory = directory()?;
     let old = ["slirp_pollfds_fill_socket"];
     let versions: [(&str, u32, &[&str], &str); 5] = [
         ("4.7.0", 4, &old, "slirp_pollfds_fill"),
@@ -172,7 +172,7 @@ fn versions() -> Outcome {
 }
 
 fn required_functions() -> Outcome {
-    let directory = TempDir::new()?;
+    let directory = directory()?;
     let functions = [
         "slirp_version_string",
         "slirp_new",

@@ -52,11 +52,8 @@ impl Host for Silent {
 
 /// A case that needs the library.
 pub(crate) fn case(name: &'static str, run: fn() -> Result<(), Failed>) -> Case {
-    Case {
-        name,
-        run,
-        needs: stub().map(drop),
-    }
+    let needs = stub().map(drop);
+    Case { name, run, needs }.with_files()
 }
 
 pub(crate) fn failure(path: &Path) -> Error {
