@@ -95,3 +95,32 @@ fn socket(family: AddressFamily) -> io::Result<OwnedFd> {
     let flags = SocketFlags::CLOEXEC;
     Ok(socket_with(family, SocketType::DGRAM, flags, None)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    #[test]
+    fn a_program_can_talk_to_itself() {
+        match ensure_loopback() {
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                eprintln!("skipped: {error}");
+                return;
+            }
+            ensured => ensured.unwrap(),
+        }
+        let mut addresses: Vec<IpAddr> = vec![Ipv4Addr::LOCALHOST.into()];
+        match socket(AddressFamily::INET6) {
+            Ok(_) => addresses.push(Ipv6Addr::LOCALHOST.into()),
+            Err(error) => eprintln!("skipped for IPv6: {error}"),
+        }
+        for address in addresses {
+            let listener = TcpListener::bind((address, 0)).unwrap();
+            TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            assert_eq!(listener.accept().unwrap().1.ip(), address);
+        }
+        ensure_loopback().unwrap();
+    }
+}
