@@ -1,4 +1,5 @@
 use std::io;
+use std::sync::Arc;
 
 use net_backend_core::{
     Activation, BorrowedDescriptor, Capabilities, Driver, Environment, Error, Event, Features,
@@ -7,7 +8,7 @@ use net_backend_core::{
 
 use crate::buffers;
 use crate::config::{NetgraphConfig, OPTIONS};
-use crate::gate::{Buffers, Data, Kernel};
+use crate::gate::{Buffers, Data, Farewell, Kernel};
 use crate::line::{Abilities, Line};
 use crate::ng::flow::Signal;
 use crate::ng::{Client, HookInfo};
@@ -58,8 +59,10 @@ impl Netgraph {
             return Self::over(config, data, buffers);
         }
         let mut client = Client::open_on(kernel)?;
+        // To the end of this: what was made cannot be taken back by a node that is gone.
+        let farewell = client.farewell()?;
         let mut made = Made::default();
-        match Self::attach(kernel, config, &mut client, &mut made) {
+        match Self::attach(kernel, config, &mut client, farewell.clone(), &mut made) {
             Ok(attached) => Ok(Self {
                 client: Some(client),
                 ..attached
@@ -76,6 +79,7 @@ impl Netgraph {
         kernel: &dyn Kernel,
         config: &NetgraphConfig,
         client: &mut Client,
+        farewell: Option<Arc<dyn Farewell>>,
         made: &mut Made,
     ) -> Result<Self> {
         if let Some(name) = &config.socket {
@@ -83,7 +87,7 @@ impl Netgraph {
         }
         let mut data = wiring::data_socket(kernel, client)?;
         let buffers = buffers::set(kernel, &*data, config)?;
-        if let Some(farewell) = client.farewell()? {
+        if let Some(farewell) = farewell {
             data.keep(farewell);
         }
         let peer = wiring::connect(kernel, config, client, made)?;

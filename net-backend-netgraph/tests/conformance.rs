@@ -88,8 +88,10 @@ const ECHO: RigTraits = RigTraits {
     ..WIRE
 };
 
-/// The cable of an interface: what comes in while the socket is full is lost.
+/// The cable of an interface: what comes in while the socket is full is lost. FreeBSD reuses the names of interfaces, and does
+/// not survive messages to one that is being removed.
 const INTERFACE: RigTraits = RigTraits {
+    serial: true,
     max_frame: 1514,
     window: 16,
     fills: false,

@@ -158,10 +158,13 @@ fn from_another_thread(bench: &mut Bench<'_>) -> Result<(), Failure> {
 
 /// Reads until `attempts` are counted; whatever became of them.
 fn grow_to(counters: &Counters, attempts: u64) -> Result<CounterSnapshot, Failure> {
-    let deadline = std::time::Instant::now() + PATIENCE;
+    let mut deadline = std::time::Instant::now() + PATIENCE;
     let mut last = counters.snapshot();
     loop {
         let now = counters.snapshot();
+        if counted(&now) > counted(&last) {
+            deadline = std::time::Instant::now() + PATIENCE;
+        }
         let grows = now.frames >= last.frames && now.bytes >= last.bytes && now.busy >= last.busy;
         ensure!(grows, "numbers shrank from {last:?} to {now:?}");
         let sum = counted(&now);

@@ -4,6 +4,7 @@ use std::ffi::{CString, c_ulong};
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::OpenOptionsExt;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use net_backend_core::MacAddr;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
@@ -94,8 +95,14 @@ pub(crate) fn join_bridge(name: &str, bridge: &str) -> io::Result<()> {
         .map_err(failed(format!("making {name} a port of {bridge}")))
 }
 
+/// With a number that is not used again: a name that comes back at once may still mean what is going away.
 pub(crate) fn add_epair() -> io::Result<[String; 2]> {
-    let near = create("epair")?;
+    static MADE: AtomicU32 = AtomicU32::new(0);
+    let number = MADE.fetch_add(1, Ordering::Relaxed) % 10_000;
+    let near = create(&format!(
+        "epair{}",
+        std::process::id() % 100 * 10_000 + number
+    ))?;
     let base = near.strip_suffix('a');
     let base = base.ok_or_else(|| io::Error::other(format!("an epair called {near}")))?;
     let far = format!("{base}b");
