@@ -196,7 +196,9 @@ impl NetBackend for Netgraph {
 fn not_passed(number: i32, error: io::Error) -> Error {
     let remedy = match error.raw_os_error() {
         Some(libc::EBADF) => "pass the number of a descriptor that is open in this process",
-        Some(libc::EPROTOTYPE) => "it is no data socket of netgraph: NG_DATA, not NG_CONTROL",
+        Some(libc::EPROTOTYPE | libc::ENOTSOCK) => {
+            "it is no data socket of netgraph: NG_DATA, not NG_CONTROL"
+        }
         Some(libc::ENOTCONN) => "connect it with its node and give the node a hook first",
         _ => return Error::system("getsockname", format!("fd={number}"), error, None),
     };

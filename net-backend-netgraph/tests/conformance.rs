@@ -180,18 +180,8 @@ impl Rig for GraphRig {
         &self.name
     }
 
-    /// For each sender that is new, as all of the suite's are, a bridge of the system has a note to write, and has what
-    /// comes then wait: whoever sent it does not hear of a receiver that is full, and a later frame may overtake it.
     fn traits(&self) -> RigTraits {
-        let is_bridge = matches!(self.shape, Shape::Bridge | Shape::BridgeWithoutOffloads);
-        match is_bridge && self.group() == "netgraph" {
-            true => RigTraits {
-                fills: false,
-                window: 1,
-                ..self.traits
-            },
-            false => self.traits,
-        }
+        self.traits
     }
 
     fn open(&self) -> Result<Opened, Failure> {
@@ -211,10 +201,10 @@ impl Rig for GraphRig {
             }
             Shape::Bridge | Shape::BridgeWithoutOffloads => {
                 let id = unique();
-                let uri = format!("netgraph:?bridge={id}{options}");
-                let far = world.open(&uri)?;
+                let [far, near] = bridged(&world, &id).map(|uri| format!("{uri}{options}"));
+                let far = world.open(&far)?;
                 world.allow_moves(&id)?;
-                opened(world.open(&uri)?, BackendPeer::new(Box::new(far))?)
+                opened(world.open(&near)?, BackendPeer::new(Box::new(far))?)
             }
             Shape::Echo => {
                 let uri = format!("netgraph:?mkpeer=echo&peerhook=e{options}");
@@ -226,11 +216,7 @@ impl Rig for GraphRig {
     /// What `describe` says can be opened by the system's kernel only, and again only if it takes no hook that is
     /// taken.
     fn driver(&self) -> Option<&'static Driver> {
-        let again = matches!(
-            self.shape,
-            Shape::Bridge | Shape::BridgeWithoutOffloads | Shape::Echo
-        );
-        (again && self.group() == "netgraph").then_some(&DRIVER)
+        (self.shape == Shape::Echo && self.group() == "netgraph").then_some(&DRIVER)
     }
 }
 
@@ -276,6 +262,19 @@ impl GraphRig {
                 opened(backend, Wired(nic))
             }
         }
+    }
+}
+
+/// The two ends of a bridge. For each sender that is new, as all of the suite's are, a bridge of the system has a note to
+/// write for a link, and has what comes then wait: whoever sent it does not hear of a receiver that is full, and a later
+/// frame may overtake it. It learns nothing about uplinks.
+fn bridged(world: &World, id: &str) -> [String; 2] {
+    match world {
+        World::System => [
+            format!("netgraph:{id}?mkpeer=bridge&peerhook=uplink1"),
+            format!("netgraph:{id}:?peerhook=uplink2"),
+        ],
+        World::Model(_) => [(); 2].map(|()| format!("netgraph:?bridge={id}")),
     }
 }
 

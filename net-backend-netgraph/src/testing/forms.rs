@@ -31,7 +31,7 @@ impl Form {
                 let value = value
                     .iter()
                     .rev()
-                    .fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
+                    .fold(0_u64, |sum, byte| (sum << 8) | u64::from(*byte));
                 text.push_str(&value.to_string());
             }
             Self::Hexadecimal => {

@@ -91,16 +91,20 @@ fn through_the_client(world: &World) -> Outcome {
 }
 
 fn control_socket(world: &World) -> Outcome {
-    let other = world.open("netgraph:?mkpeer=echo")?;
-    let descriptors = other.descriptors();
-    let control = descriptors.last();
-    let control = control.ok_or_else(|| Failure::new("it has no descriptors"))?;
-    let number = control.as_raw_fd();
-    expect_refusal(
-        world,
-        &format!("netgraph:?fd={number}"),
-        &[&format!("fd={number}")],
-    )
+    let refused = |number: i32| {
+        let uri = format!("netgraph:?fd={number}");
+        expect_refusal(world, &uri, &[&format!("fd={number}")])
+    };
+    match world {
+        // Those of backends may not even be asked what they are.
+        World::System => refused(Client::open()?.source().descriptor.as_raw_fd()),
+        World::Model(_) => {
+            let other = world.open("netgraph:?mkpeer=echo")?;
+            let control = other.descriptors().pop();
+            let control = control.ok_or_else(|| Failure::new("it has no descriptors"))?;
+            refused(control.as_raw_fd())
+        }
+    }
 }
 
 fn another_socket(world: &World) -> Outcome {

@@ -98,11 +98,10 @@ pub(crate) fn join_bridge(name: &str, bridge: &str) -> io::Result<()> {
 /// With a number that is not used again: a name that comes back at once may still mean what is going away.
 pub(crate) fn add_epair() -> io::Result<[String; 2]> {
     static MADE: AtomicU32 = AtomicU32::new(0);
-    let number = MADE.fetch_add(1, Ordering::Relaxed) % 10_000;
-    let near = create(&format!(
-        "epair{}",
-        std::process::id() % 100 * 10_000 + number
-    ))?;
+    // Up to IF_MAXUNIT (sys/net/if.h).
+    let number = MADE.fetch_add(1, Ordering::Relaxed) % 2000;
+    let unit = std::process::id() % 16 * 2000 + number;
+    let near = create(&format!("epair{unit}"))?;
     let base = near.strip_suffix('a');
     let base = base.ok_or_else(|| io::Error::other(format!("an epair called {near}")))?;
     let far = format!("{base}b");
