@@ -119,7 +119,7 @@ impl Nic {
             } => model.send_from_host(&self.name, frame),
             Side::Model { model, .. } => model.send_from_wire(&self.name, frame),
             Side::Packets(socket) => socket.send(frame),
-            Side::Tap(Some(device)) => (&*device).write(frame).map(drop),
+            Side::Tap(Some(device)) => write(device, frame),
             Side::Tap(None) => Err(ErrorKind::NetworkDown.into()),
         };
         match sent {
@@ -241,7 +241,11 @@ fn prepare() -> io::Result<()> {
     prepared.clone().map_err(io::Error::other)
 }
 
-fn read(device: &File, buffer: &mut [u8], timeout: Duration) -> io::Result<Option<Vec<u8>>> {
+fn write(mut device: &File, frame: &[u8]) -> io::Result<()> {
+    device.write(frame).map(drop)
+}
+
+fn read(mut device: &File, buffer: &mut [u8], timeout: Duration) -> io::Result<Option<Vec<u8>>> {
     let source = Source {
         descriptor: device.as_fd(),
         interest: Interest::Readable,
@@ -249,7 +253,7 @@ fn read(device: &File, buffer: &mut [u8], timeout: Duration) -> io::Result<Optio
     if !ready(source, timeout)? {
         return Ok(None);
     }
-    match (&*device).read(buffer) {
+    match device.read(buffer) {
         Ok(length) => Ok(buffer.get(..length).map(<[u8]>::to_vec)),
         Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(None),
         Err(error) => Err(error),
