@@ -34,8 +34,11 @@
 //! - `netmap` (default): netmap ports of Linux and FreeBSD, with VALE switches, pipes and monitors,
 //! - `netgraph` (default): nodes of FreeBSD's netgraph, with bridges and devices,
 //! - `vm-memory`: send and receive frames in guest memory of rust-vmm's `vm-memory`,
-//! - `testing`: the conformance suite, for backends of your own.
+//! - `testing`: the conformance suite, for backends of your own,
+//! - `bench`: what `cargo xtask bench` measures with, for backends of your own.
 
+#[cfg(feature = "bench")]
+pub mod bench;
 pub mod compat;
 mod drivers;
 mod open;

@@ -1,80 +1,72 @@
-//! `cargo xtask bench`: what the library costs, beside the same thing done by hand and beside other programs.
+//! `cargo xtask bench`: every backend beside its physical limit, beside the same thing done by hand, and beside other programs.
 
+mod cables;
 mod case;
+mod field;
+mod frames;
+mod kernel;
 mod machine;
-mod measure;
+mod memory;
 mod netgraph;
 mod netmap;
-mod report;
-mod slirp;
-mod statistics;
+mod queues;
+mod stacks;
 mod sys;
 mod tap;
 mod tcp;
 
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
-use net_backend_tap::testing::enter_private_network;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+use indicatif::{ProgressBar, ProgressStyle};
+use net_backend::bench::{Bench, LeftOut, Machine, Plan, Report};
 
-use crate::demo::{lab, optimized, progress};
+use crate::demo::optimized;
 use crate::needs::{self, Need};
-use case::Case;
-use machine::Machine;
-use measure::{Control, Plan, Random};
-use report::Report;
+use case::{Adapted, Case};
+use field::{Field, Section};
 
-/// The Debian packages that `--setup` installs: the peers, and the library that `slirp:` opens.
-const NEEDS: &[Need] = &[
-    Need {
-        package: "slirp4netns",
-        program: Some("slirp4netns"),
-    },
-    Need {
-        package: "passt",
-        program: Some("passt"),
-    },
-    Need {
-        package: "libslirp0",
-        program: None,
-    },
-];
+/// What `--setup` installs: the library that `slirp:` opens.
+const NEEDS: &[Need] = &[needs::LIBSLIRP];
 
-/// Measure what the library costs, beside the same thing done by hand, and beside other programs
+/// Compare backends with one another, with what the machine can do at most, and with other programs
 ///
-/// Each row of `tap` runs the library and a bare loop of the same system calls on the same device, in random order,
-/// in every round. Each block of `slirp` does the same with the library, in a thread and without one, other
-/// programs for user-mode networking, and the loopback interface for control; all have the same guest, which is
-/// made of prebuilt frames. Programs that are missing are left out; QEMU is measured where it is installed.
-/// The rows of `netmap` run on a netmap kernel in the process, beside rings that are used by hand; where there is
-/// /dev/netmap, also on a real switch and a real pipe, beside netmap's pkt-gen from PATH or NET_BACKEND_PKT_GEN.
-/// Those of `netgraph` run on a pair of sockets like the data sockets of netgraph, which only FreeBSD has.
+/// Each URI is measured: what a frame costs, TCP up and down, round trips, connections, idle connections, memory. Without
+/// any, all backends are that can be opened here, and beside them what the library's own code costs: `tap`, `netmap`,
+/// `netgraph` and a bare loop of the same system calls or on the same rings, in turns. Whatever cannot be measured here is
+/// listed with the reason.
 ///
-/// What counts is the ratio: the median of the rounds' quotients, with the quartiles in brackets.
-/// Times of single frames are CPU time of the measuring thread, so that other programs disturb little. For TCP the
-/// time on the wall counts, and the bare loop is the same cable without offloads. Everything runs on one CPU.
+/// All that is compared runs in the same rounds, in random order. What counts is the ratio: the median of the rounds'
+/// quotients, with the quartiles in brackets. Everything runs on one CPU, so that nothing is told of what several can do
+/// at a time; rows that say so run on two. Times of single frames are CPU time of the measuring thread, so that other
+/// programs disturb little; for TCP the time on the wall counts.
 ///
 /// What else runs on the machine makes the wall's time useless, and quotients a little. Root can have it wait:
 /// `setsid -w sh -c 'echo -20 > /proc/self/autogroup; exec nice -n -20 cargo xtask bench'`.
 ///
-/// Runs as root, and as an ordinary user where users may make namespaces and open /dev/net/tun; `--only slirp` does
-/// without the latter, `--only netmap` and `--only netgraph` without both.
+/// Runs as root, and as an ordinary user where users may make namespaces and open /dev/net/tun; `slirp:` does without
+/// the latter, `--only netmap` and `--only netgraph` without both.
 #[derive(Args, Debug)]
 pub(crate) struct Options {
-    /// Install missing Debian packages of programs to compare with (with apt-get, through sudo if needed)
+    /// Backends to measure, in the words of `net_backend::open`
+    #[arg(value_name = "URI")]
+    uris: Vec<String>,
+    /// Install missing Debian packages (with apt-get, through sudo if needed); with --peers, those of the peers too
     #[arg(long)]
     setup: bool,
-    /// Write the figures to this file, too
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
+    /// Measure other programs and libraries beside them, where they are installed
+    #[arg(long)]
+    peers: bool,
+    /// A first look: fewer rounds, and shorter
+    #[arg(long)]
+    quick: bool,
     /// Rounds for each row
-    #[arg(long, value_name = "N", default_value_t = 15)]
-    rounds: usize,
-    /// Only the rows whose name contains this
+    #[arg(long, value_name = "N")]
+    rounds: Option<usize>,
+    /// Only the rows whose section and name contain this
     #[arg(long, value_name = "TEXT", default_value = "")]
     only: String,
     /// Only the contestants whose name contains this; `thread=none` by itself is what a profiler wants to see
@@ -83,6 +75,9 @@ pub(crate) struct Options {
     /// Use so many CPUs. The goals are for one; with more, wake-ups and other programs count too
     #[arg(long, value_name = "N", default_value_t = 1)]
     cpus: usize,
+    /// Write the figures to this file, too
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
 }
 
 /// Makes a case ready to be measured.
@@ -92,116 +87,128 @@ type MakeCase = Box<dyn Fn() -> Result<Box<dyn Case>>>;
 ///
 /// # Errors
 ///
-/// If namespaces or taps cannot be made, or something that is measured does not work.
+/// If namespaces cannot be made, or something of the library does not work.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    ensure!(
-        (1..=10_000).contains(&options.rounds),
-        "--rounds is from 1 to 10000"
-    );
-    ensure!(options.cpus >= 1, "--cpus is 1 or more");
+    options.check()?;
     if options.setup {
         needs::ensure(NEEDS, true)?;
     }
     optimized("bench")?;
-    // Before there is a second thread.
-    let group = Group::of(&options.only);
-    match group {
-        Group::All => lab::enter()?,
-        Group::Slirp => enter_private_network().context("cannot make a private network")?,
-        Group::Netgraph | Group::Netmap => {}
-    }
-    pin(options.cpus)?;
-    raise_limits()?;
-    let progress = progress();
-    let mut random = Random::new();
-    let mut control = Control::new();
-    let mut machine = Machine::now();
-    let mut rows = Vec::new();
-    let plan = Plan {
-        rounds: options.rounds,
-        only: options.contestant.clone(),
-        cpus: options.cpus,
-    };
-    for make in group.cases() {
-        let mut case = make()?;
-        let name = case.name();
-        if name.contains(&options.only) {
-            progress.set_message(name.clone());
-            let row = measure::measure(&mut *case, &plan, &mut random, &mut control);
-            rows.push(row.with_context(|| name)?);
-        }
-    }
-    ensure!(!rows.is_empty(), "no row has {} in its name", options.only);
-    machine.finish();
-    progress.finish_and_clear();
-    let report = Report::new(machine, plan, control.spread(), rows);
-    report.print();
+    machine::prepare(&options.only, options.cpus)?;
+    let report = options.measure()?;
+    println!("{report:#?}");
     if let Some(path) = &options.json {
         let text = serde_json::to_string_pretty(&report)?;
         fs::write(path, text + "\n").with_context(|| path.display().to_string())?;
     }
+    let failures = failures(&report);
+    ensure!(failures == 0, "{failures} measurements failed");
     Ok(())
 }
 
-/// What `--only` asks for, as far as it matters to what is prepared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Group {
-    All,
-    /// User-mode networks, which need no tap.
-    Slirp,
-    /// Pairs of sockets, which need no network.
-    Netgraph,
-    /// Rings, which need none either.
-    Netmap,
-}
+impl Options {
+    fn check(&self) -> Result<()> {
+        let rounds = self.rounds.unwrap_or(1);
+        ensure!(
+            (1..=10_000).contains(&rounds),
+            "--rounds is from 1 to 10000"
+        );
+        ensure!(self.cpus >= 1, "--cpus is 1 or more");
+        Ok(())
+    }
 
-impl Group {
-    fn of(only: &str) -> Self {
-        match only {
-            _ if only.starts_with("slirp") => Self::Slirp,
-            _ if only.starts_with("netgraph") => Self::Netgraph,
-            _ if only.starts_with("netmap") => Self::Netmap,
-            _ => Self::All,
+    fn plan(&self) -> Plan {
+        let rounds = match self.quick {
+            true => 5,
+            false => 15,
+        };
+        Plan {
+            rounds: self.rounds.unwrap_or(rounds),
+            only: self.contestant.clone(),
+            cpus: self.cpus,
+            quick: self.quick,
         }
     }
 
-    fn cases(self) -> Vec<MakeCase> {
-        match self {
-            Self::All => tap::cases()
+    fn measure(&self) -> Result<Report> {
+        let machine = Machine::now();
+        let (sections, mut left_out) = self.sections();
+        let mut cases = Vec::new();
+        for section in sections {
+            left_out.extend(section.left_out);
+            cases.extend(section.cases);
+        }
+        let progress = bar(&cases);
+        let shown = progress.clone();
+        let mut bench = Bench::new(self.plan())
+            .count_allocations(sys::allocations)
+            .on_progress(move |it| {
+                let (section, name, round) = (it.section, it.name, it.round);
+                shown.set_message(format!("{section} {name}, {round}/{}", it.rounds));
+            });
+        let mut rows = Vec::new();
+        for make in cases {
+            match make() {
+                Ok(case) if case.name().contains(&self.only) => {
+                    rows.push(bench.measure(&mut Adapted(case)));
+                }
+                Ok(_) => {}
+                Err(error) => left_out.push(LeftOut {
+                    what: "a row".to_owned(),
+                    why: format!("{error:#}"),
+                    is_failure: true,
+                }),
+            }
+            progress.inc(1);
+        }
+        progress.finish_and_clear();
+        ensure!(!rows.is_empty(), "no row has {} in its name", self.only);
+        Ok(Report {
+            format: Report::FORMAT,
+            machine: machine.finish(),
+            plan: bench.plan().clone(),
+            copy: bench.copy(),
+            call: bench.call(),
+            rows,
+            left_out,
+        })
+    }
+
+    /// All sections, or where URIs are named, those that compare backends.
+    fn sections(&self) -> (Vec<Section>, Vec<LeftOut>) {
+        let (field, left_out) = Field::new(&self.uris, self.peers);
+        let mut sections = vec![
+            frames::section(&field),
+            stacks::section(&field),
+            kernel::section(&field),
+            cables::section(&field),
+            queues::section(&field),
+            memory::section(&field),
+        ];
+        if self.uris.is_empty() {
+            let details = tap::cases()
                 .chain(tcp::cases())
                 .chain(netgraph::cases())
-                .chain(netmap::cases())
-                .chain(slirp::cases())
-                .collect(),
-            Self::Slirp => slirp::cases().collect(),
-            Self::Netgraph => netgraph::cases().collect(),
-            Self::Netmap => netmap::cases().collect(),
+                .chain(netmap::cases());
+            sections.push(Section::of(details.collect()));
         }
+        (sections, left_out)
     }
 }
 
-/// Keeps this thread and those that it makes on some CPUs: the last ones, which have the least interrupts to serve.
-fn pin(count: usize) -> Result<()> {
-    let allowed = sched_getaffinity(None)?;
-    let last = (0..CpuSet::MAX_CPU)
-        .rev()
-        .filter(|cpu| allowed.is_set(*cpu));
-    let mut few = CpuSet::new();
-    last.take(count).for_each(|cpu| few.set(cpu));
-    ensure!(
-        few.count() as usize == count,
-        "--cpus {count}: this process may use {}",
-        allowed.count()
-    );
-    Ok(sched_setaffinity(None, &few)?)
+fn failures(report: &Report) -> usize {
+    let in_rows = report.rows.iter().flat_map(|row| &row.left_out);
+    let all = report.left_out.iter().chain(in_rows);
+    all.filter(|it| it.is_failure).count()
 }
 
-/// Idle connections take a descriptor on each side of each network.
-fn raise_limits() -> Result<()> {
-    let limit = getrlimit(Resource::Nofile);
-    let most = Rlimit {
-        current: limit.maximum,
-        maximum: limit.maximum,
-    };
-    Ok(setrlimit(Resource::Nofile, most)?)
+fn bar(cases: &[MakeCase]) -> ProgressBar {
+    let bar = ProgressBar::new(cases.len() as u64);
+    // The style is a constant: it is good, or the default is.
+    let style = ProgressStyle::with_template("{bar:24} {pos}/{len}  {elapsed}  {wide_msg}");
+    if let Ok(style) = style {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
 }

@@ -1,19 +1,24 @@
-//! What can be measured.
+//! What can be measured, in terms of this program.
 
 use std::time::Duration;
 
 use anyhow::Result;
-use serde::Serialize;
+use net_backend::bench::{self, Clock, Contestant, Outcome, Role, Unit};
 
-/// The same work, done by several contestants.
+/// A case of [`net_backend::bench`], with errors that say where they are from.
 pub(super) trait Case {
-    /// What it is, in a few words.
+    /// Its group in one word, a space, and what it is in a few words.
     fn name(&self) -> String;
 
-    /// What is counted, in the singular.
+    /// Its place among the cases of a plot: bytes of a frame, say.
+    fn at(&self) -> Option<f64> {
+        None
+    }
+
+    /// What is counted.
     fn unit(&self) -> Unit;
 
-    /// What its time is measured with.
+    /// What its cost is measured with.
     fn clock(&self) -> Clock {
         Clock::ThisThread
     }
@@ -23,24 +28,9 @@ pub(super) trait Case {
         Duration::from_millis(15)
     }
 
-    /// Who does it, by name. A [`Contestant`] is a place in this list.
-    fn contestants(&self) -> Vec<String> {
-        ["library", "by hand"].map(str::to_owned).to_vec()
-    }
-
-    /// Who is compared with whom.
-    fn comparisons(&self) -> Vec<Comparison> {
-        vec![Comparison {
-            contender: LIBRARY,
-            reference: BY_HAND,
-            quotient: Quotient::Costs,
-            goal: self.goal(),
-        }]
-    }
-
-    /// What is asked of the library beside the same thing done by hand.
-    fn goal(&self) -> Option<Goal> {
-        None
+    /// Who does it.
+    fn contestants(&self) -> Vec<Contestant> {
+        two("library", "by hand")
     }
 
     /// What the table has to say beside the figures, one line each.
@@ -48,116 +38,115 @@ pub(super) trait Case {
         Vec::new()
     }
 
-    /// Makes everything ready for one run of `contestant`. Not measured.
+    /// Makes everything ready for one run. Not measured.
     ///
     /// # Errors
     ///
     /// If something is in the way.
-    fn prepare(&mut self, contestant: Contestant) -> Result<()>;
+    fn prepare(&mut self, contestant: Who) -> Result<()>;
 
     /// Does it at least once; returns how many units were done.
     ///
     /// # Errors
     ///
     /// If it did not work.
-    fn run(&mut self, contestant: Contestant) -> Result<u64>;
+    fn run(&mut self, contestant: Who) -> Result<u64>;
+
+    /// Ends a run; returns how many of its units did not arrive. Not measured.
+    ///
+    /// # Errors
+    ///
+    /// If it did not work.
+    fn settle(&mut self, contestant: Who) -> Result<u64> {
+        let _all_arrived = contestant;
+        Ok(0)
+    }
+
+    /// Hands over how many nanoseconds each unit of the last run took, where units take different times. Not measured.
+    fn latencies(&mut self, contestant: Who) -> Vec<u32> {
+        let _not_told = contestant;
+        Vec::new()
+    }
+
+    /// The CPU time that other processes have spent for this contestant so far. Not measured.
+    fn time_of_others(&mut self, contestant: Who) -> Duration {
+        let _nobody_helps = contestant;
+        Duration::ZERO
+    }
 }
 
 /// Who runs: a place in [`Case::contestants`].
-pub(super) type Contestant = usize;
+pub(super) type Who = usize;
 
 /// The library, where there are two.
-pub(super) const LIBRARY: Contestant = 0;
+pub(super) const LIBRARY: Who = 0;
 /// The loop without it, where there are two.
-pub(super) const BY_HAND: Contestant = 1;
+pub(super) const BY_HAND: Who = 1;
 
-/// Two contestants, and what is asked of the first.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Comparison {
-    pub(super) contender: Contestant,
-    pub(super) reference: Contestant,
-    pub(super) quotient: Quotient,
-    /// `None` where it only informs.
-    pub(super) goal: Option<Goal>,
+/// The library, and a loop without it.
+pub(super) fn two(library: &str, by_hand: &str) -> Vec<Contestant> {
+    vec![
+        Contestant::new(library, Role::Library),
+        Contestant::new(by_hand, Role::ByHand),
+    ]
 }
 
-/// What is divided by what.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Quotient {
-    /// The contender's time for a unit by the reference's: less is better.
-    Costs,
-    /// Units in a second: more is better.
-    Rates,
-}
+/// A case as the library wants it.
+pub(super) struct Adapted(pub(super) Box<dyn Case>);
 
-/// What a quotient should be.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub(super) struct Goal {
-    /// The worst that is good enough.
-    pub(super) gate: f64,
-    /// What it might be at best, where that is known.
-    pub(super) aim: Option<f64>,
-}
-
-impl Goal {
-    /// Only a limit.
-    pub(super) fn gate(gate: f64) -> Option<Self> {
-        Some(Self { gate, aim: None })
+impl bench::Case for Adapted {
+    fn section(&self) -> String {
+        let name = self.0.name();
+        name.split(' ').next().unwrap_or_default().to_owned()
     }
 
-    /// A limit and a hope.
-    pub(super) fn aim(gate: f64, aim: f64) -> Option<Self> {
-        let aim = Some(aim);
-        Some(Self { gate, aim })
+    fn name(&self) -> String {
+        let name = self.0.name();
+        let rest = name.split_once(' ').map(|(_, rest)| rest.to_owned());
+        rest.unwrap_or(name)
     }
 
-    /// How good a quotient is.
-    pub(super) fn judge(&self, quotient: Quotient, value: f64) -> Verdict {
-        let reaches = |limit: f64| match quotient {
-            Quotient::Costs => value <= limit,
-            Quotient::Rates => value >= limit,
-        };
-        if !reaches(self.gate) {
-            Verdict::Missed
-        } else if self.aim.is_some_and(reaches) {
-            Verdict::Aim
-        } else {
-            Verdict::Gate
-        }
+    fn at(&self) -> Option<f64> {
+        self.0.at()
     }
-}
 
-/// What became of a goal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
-    /// It is not good enough.
-    Missed,
-    /// It is good enough.
-    Gate,
-    /// It is as good as was hoped for.
-    Aim,
-}
+    fn unit(&self) -> Unit {
+        self.0.unit()
+    }
 
-/// What is counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Unit {
-    /// Frames: the time of each counts.
-    Frame,
-    /// Bytes of a stream: how many pass in a second counts.
-    Byte,
-    /// A byte there and one back: the time of each counts.
-    RoundTrip,
-    /// A TCP connection from beginning to end: how many there are in a second counts.
-    Connection,
-}
+    fn clock(&self) -> Clock {
+        self.0.clock()
+    }
 
-/// What time is measured with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Clock {
-    /// CPU time of the measuring thread: what others do meanwhile does not count.
-    ThisThread,
-    /// Time on the wall, for work of several threads and the kernel.
-    Wall,
+    fn duration(&self) -> Duration {
+        self.0.duration()
+    }
+
+    fn contestants(&self) -> Vec<Contestant> {
+        self.0.contestants()
+    }
+
+    fn remarks(&self) -> Vec<String> {
+        self.0.remarks()
+    }
+
+    fn prepare(&mut self, contestant: Who) -> Outcome<()> {
+        Ok(self.0.prepare(contestant)?)
+    }
+
+    fn run(&mut self, contestant: Who) -> Outcome<u64> {
+        Ok(self.0.run(contestant)?)
+    }
+
+    fn settle(&mut self, contestant: Who) -> Outcome<u64> {
+        Ok(self.0.settle(contestant)?)
+    }
+
+    fn latencies(&mut self, contestant: Who) -> Vec<u32> {
+        self.0.latencies(contestant)
+    }
+
+    fn time_of_others(&mut self, contestant: Who) -> Duration {
+        self.0.time_of_others(contestant)
+    }
 }

@@ -12,9 +12,6 @@ use net_backend::HeaderLength;
 
 use super::MakeCase;
 
-/// The library may cost so much more than a bare loop.
-const GOAL: f64 = 1.03;
-
 /// Frames in one run; the socket's buffer has room for them.
 const BURST: usize = 128;
 

@@ -5,6 +5,7 @@ use std::io::{ErrorKind, IoSlice, IoSliceMut, Read, Write};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use net_backend::bench::Unit;
 use net_backend::{
     Activation, Features, FrameLength, HeaderLength, Nic, RxSlice, Sent, Source, TxSlice,
     VirtioNetHeader,
@@ -12,14 +13,11 @@ use net_backend::{
 use net_backend_tap::testing::{Interface, PacketSocket};
 
 use super::MakeCase;
-use super::case::{Case, Contestant, Goal, LIBRARY, Unit};
+use super::case::{Case, LIBRARY, Who};
 use crate::demo::lab;
 
 /// Frames in one run; the tap's queue has room for them.
 const BURST: u16 = 256;
-/// The library may cost so much more than a bare loop.
-const GOAL: f64 = 1.03;
-
 /// The buffer to receive into, and what the bare loop does with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Buffer {
@@ -160,15 +158,11 @@ impl Case for Send {
         Unit::Frame
     }
 
-    fn goal(&self) -> Option<Goal> {
-        Goal::gate(GOAL)
-    }
-
-    fn prepare(&mut self, _: Contestant) -> Result<()> {
+    fn prepare(&mut self, _: Who) -> Result<()> {
         Ok(())
     }
 
-    fn run(&mut self, contestant: Contestant) -> Result<u64> {
+    fn run(&mut self, contestant: Who) -> Result<u64> {
         match contestant {
             LIBRARY => self.run_library(),
             _ => self.run_by_hand(),
@@ -258,22 +252,18 @@ impl Case for Receive {
         Unit::Frame
     }
 
-    fn goal(&self) -> Option<Goal> {
-        Goal::gate(GOAL).filter(|_| self.kind != Buffer::Unsafe)
-    }
-
     fn duration(&self) -> Duration {
         Duration::from_millis(10)
     }
 
-    fn prepare(&mut self, _: Contestant) -> Result<()> {
+    fn prepare(&mut self, _: Who) -> Result<()> {
         for _ in 0..BURST {
             self.far_end.send(&self.frame).context("filling the tap")?;
         }
         Ok(())
     }
 
-    fn run(&mut self, contestant: Contestant) -> Result<u64> {
+    fn run(&mut self, contestant: Who) -> Result<u64> {
         match contestant {
             LIBRARY => self.run_library(),
             _ => self.run_by_hand(),

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use anyhow::Result;
 use net_backend::Features;
+use net_backend::bench::{Clock, Unit};
 
 use super::MakeCase;
-use super::case::{Case, Clock, Contestant, Goal, LIBRARY, Unit};
+use super::case::{Case, LIBRARY, Who};
 use crate::demo::lab::{Cable, Lab, Side};
 use crate::demo::transfer;
 
@@ -47,11 +48,7 @@ impl Case for Offloads {
         DURATION
     }
 
-    fn goal(&self) -> Option<Goal> {
-        Goal::gate(0.1)
-    }
-
-    fn prepare(&mut self, contestant: Contestant) -> Result<()> {
+    fn prepare(&mut self, contestant: Who) -> Result<()> {
         if let Some(cable) = self.cable.take() {
             cable.unplug()?;
         }
@@ -63,7 +60,7 @@ impl Case for Offloads {
         Ok(())
     }
 
-    fn run(&mut self, _: Contestant) -> Result<u64> {
+    fn run(&mut self, _: Who) -> Result<u64> {
         Ok(transfer(&self.lab, Side::Left, DURATION)?.bytes)
     }
 }

@@ -9,31 +9,19 @@ use std::thread::{self, JoinHandle};
 use anyhow::{Context, Result, anyhow};
 use net_backend::wake::Doorbell;
 use net_backend::{Bell, Features, NetBackend};
-use net_backend_tap::testing::{
-    Interface, NetworkNamespace, allow_namespaces, enter_private_network,
-};
+use net_backend_tap::testing::{Interface, NetworkNamespace, allow_namespaces};
 
 use super::pump;
 
 /// Where taps come from.
 const TUN: &str = "/dev/net/tun";
 
-/// Enters a private network, in which taps can be made. Must be called before there is a second thread.
-///
-/// # Errors
-///
-/// If namespaces cannot be made, or taps cannot be opened, with what to do about it.
-pub(crate) fn enter() -> Result<()> {
-    look_for_taps()?;
-    enter_private_network().context("cannot make a private network")
-}
-
 /// Stays in the network of the host, and gains the right to make others, in which taps can be made. Must be called
 /// before there is a second thread.
 ///
 /// # Errors
 ///
-/// As [`enter`].
+/// If namespaces cannot be made, or taps cannot be opened, with what to do about it.
 pub(crate) fn stay() -> Result<()> {
     look_for_taps()?;
     allow_namespaces().context("cannot make private networks")

@@ -3,13 +3,14 @@
 use std::iter;
 
 use anyhow::{Result, ensure};
+use net_backend::bench::Unit;
 use net_backend::layers::{NativeTransmit, SOFTWARE_OFFLOADS, offload_transmit};
 use net_backend::{
     Activation, HeaderFlags, HeaderLength, Segmentation, Sent, TxQueue, TxSlice, VirtioNetHeader,
 };
 
 use super::super::MakeCase;
-use super::super::case::{Case, Contestant, LIBRARY, Unit};
+use super::super::case::{Case, LIBRARY, Who};
 use super::socket::{Ends, Sockets};
 
 /// Payload bytes of a segment that fits an MTU of 1500.
@@ -82,13 +83,13 @@ impl Case for Cut {
         Unit::Frame
     }
 
-    fn prepare(&mut self, _: Contestant) -> Result<()> {
+    fn prepare(&mut self, _: Who) -> Result<()> {
         let frames = self.ends.drain(&mut self.arrived)?;
         ensure!(frames == 0 || frames == SEGMENTS, "{frames} segments came");
         Ok(())
     }
 
-    fn run(&mut self, contestant: Contestant) -> Result<u64> {
+    fn run(&mut self, contestant: Who) -> Result<u64> {
         match contestant {
             LIBRARY => self.run_library()?,
             _ => self.run_by_hand()?,

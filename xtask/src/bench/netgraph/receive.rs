@@ -4,12 +4,13 @@ use std::io::IoSliceMut;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use net_backend::bench::Unit;
 use net_backend::{FrameLength, HeaderLength, RxSlice, VirtioNetHeader};
 
 use super::super::MakeCase;
-use super::super::case::{Case, Contestant, Goal, LIBRARY, Unit};
+use super::super::case::{Case, LIBRARY, Who};
 use super::socket::Sockets;
-use super::{BURST, GOAL, Pieces, frame, label, shapes, split_at};
+use super::{BURST, Pieces, frame, label, shapes, split_at};
 
 /// The buffer to receive into, and what the bare loop does with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,19 +145,15 @@ impl Case for Receive {
         Unit::Frame
     }
 
-    fn goal(&self) -> Option<Goal> {
-        Goal::gate(GOAL).filter(|_| self.kind != Buffer::Flag)
-    }
-
     fn duration(&self) -> Duration {
         Duration::from_millis(10)
     }
 
-    fn prepare(&mut self, _: Contestant) -> Result<()> {
+    fn prepare(&mut self, _: Who) -> Result<()> {
         self.sockets.ends.fill(&self.frame)
     }
 
-    fn run(&mut self, contestant: Contestant) -> Result<u64> {
+    fn run(&mut self, contestant: Who) -> Result<u64> {
         let frames = match contestant {
             LIBRARY => self.run_library()?,
             _ => self.run_by_hand()?,

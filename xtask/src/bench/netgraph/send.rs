@@ -3,12 +3,13 @@
 use std::io::IoSlice;
 
 use anyhow::{Result, ensure};
+use net_backend::bench::Unit;
 use net_backend::{HeaderLength, Sent, TxSlice, VirtioNetHeader};
 
 use super::super::MakeCase;
-use super::super::case::{Case, Contestant, Goal, LIBRARY, Unit};
+use super::super::case::{Case, LIBRARY, Who};
 use super::socket::Sockets;
-use super::{BURST, GOAL, Pieces, frame, label, shapes, split_at};
+use super::{BURST, Pieces, frame, label, shapes, split_at};
 
 /// All cases of this file.
 pub(super) fn cases() -> impl Iterator<Item = MakeCase> {
@@ -83,17 +84,13 @@ impl Case for Send {
         Unit::Frame
     }
 
-    fn goal(&self) -> Option<Goal> {
-        Goal::gate(GOAL)
-    }
-
-    fn prepare(&mut self, _: Contestant) -> Result<()> {
+    fn prepare(&mut self, _: Who) -> Result<()> {
         let frames = self.sockets.ends.drain(&mut self.arrived)?;
         ensure!(frames == 0 || frames == BURST, "{frames} frames came");
         Ok(())
     }
 
-    fn run(&mut self, contestant: Contestant) -> Result<u64> {
+    fn run(&mut self, contestant: Who) -> Result<u64> {
         match contestant {
             LIBRARY => self.run_library()?,
             _ => self.run_by_hand()?,

@@ -3,11 +3,12 @@
 use std::array;
 
 use anyhow::{Result, bail, ensure};
+use net_backend::bench::{Contestant, Role, Unit};
 use net_backend::{Nic, Sent, TxSlice};
 use net_backend_netmap::testing::Model;
 
 use super::super::MakeCase;
-use super::super::case::{BY_HAND, Case, Comparison, Contestant, Goal, LIBRARY, Quotient, Unit};
+use super::super::case::{Case, LIBRARY, Who, two};
 use super::super::sys::BareTransmit;
 use super::model::{self, BATCH, BUFFER, Header};
 
@@ -19,13 +20,8 @@ pub(super) const GUEST: usize = 4 * BATCH;
 const SLOTS: u32 = 256;
 /// Where buffers of the program begin, so that they have other places in the CPU's cache than those of rings.
 pub(super) const SHIFT: usize = 640;
-/// The library may cost so much more than a loop by hand.
-const GOAL: f64 = 1.2;
-/// What it may cost at best.
-const AIM: f64 = 1.1;
-
 /// By hand without a call for each frame.
-pub(super) const ONE_LOOP: Contestant = 2;
+pub(super) const ONE_LOOP: Who = 2;
 
 /// All cases of this file.
 pub(super) fn cases() -> impl Iterator<Item = MakeCase> {
@@ -82,23 +78,10 @@ pub(super) fn guest(frame: &[u8]) -> Vec<u8> {
     memory
 }
 
-pub(super) fn contestants() -> Vec<String> {
-    ["library", "by hand", "by hand in one loop"]
-        .map(str::to_owned)
-        .to_vec()
-}
-
-pub(super) fn comparisons() -> Vec<Comparison> {
-    let comparison = |reference, goal| Comparison {
-        contender: LIBRARY,
-        reference,
-        quotient: Quotient::Costs,
-        goal,
-    };
-    vec![
-        comparison(BY_HAND, Goal::aim(GOAL, AIM)),
-        comparison(ONE_LOOP, None),
-    ]
+pub(super) fn contestants() -> Vec<Contestant> {
+    let mut contestants = two("library", "by hand");
+    contestants.push(Contestant::new("by hand in one loop", Role::ByHand));
+    contestants
 }
 
 pub(super) fn make_ports(header: Header, length: Option<u16>) -> Result<Model> {
@@ -203,15 +186,11 @@ impl Case for Send {
         Unit::Frame
     }
 
-    fn contestants(&self) -> Vec<String> {
+    fn contestants(&self) -> Vec<Contestant> {
         contestants()
     }
 
-    fn comparisons(&self) -> Vec<Comparison> {
-        comparisons()
-    }
-
-    fn prepare(&mut self, contestant: Contestant) -> Result<()> {
+    fn prepare(&mut self, contestant: Who) -> Result<()> {
         match contestant {
             LIBRARY => self.nic.queue.tx.flush()?,
             _ if self.synchronises() => self.bare.look(),
@@ -220,7 +199,7 @@ impl Case for Send {
         Ok(())
     }
 
-    fn run(&mut self, contestant: Contestant) -> Result<u64> {
+    fn run(&mut self, contestant: Who) -> Result<u64> {
         let header = self.header.bytes();
         let length = header + self.length;
         let memory = self.frames.get(SHIFT..).unwrap_or_default();

@@ -3,20 +3,18 @@
 use std::hint::black_box;
 
 use anyhow::{Result, ensure};
+use net_backend::bench::{Contestant, Unit};
 use net_backend::{RxQueue, RxSlice, Sent, TxQueue, TxSlice};
 use net_backend_netmap::testing::Model;
 use net_backend_netmap::{Netmap, ReceiveQueue, Stopped, TransmitQueue};
 
 use super::super::MakeCase;
-use super::super::case::{BY_HAND, Case, Comparison, Contestant, Goal, LIBRARY, Quotient, Unit};
+use super::super::case::{Case, LIBRARY, Who, two};
 use super::ends;
 use super::model::{self, BATCH, BUFFER};
 
 /// Frames of one run.
 const FRAMES: usize = 12 * BATCH;
-/// Moving frames is at least so much faster than copying them, when they are as long as they can be.
-const GOAL: f64 = 2.0;
-
 /// All cases of this file.
 pub(super) fn cases() -> impl Iterator<Item = MakeCase> {
     let lengths = [64, 1514];
@@ -96,19 +94,19 @@ impl Case for Looked {
         Unit::Frame
     }
 
-    fn contestants(&self) -> Vec<String> {
+    fn contestants(&self) -> Vec<Contestant> {
         let first = match self.look {
             Look::Peek => "peek and receive",
             Look::Lend => "lend and release",
         };
-        [first, "receive"].map(str::to_owned).to_vec()
+        two(first, "receive")
     }
 
-    fn prepare(&mut self, _: Contestant) -> Result<()> {
+    fn prepare(&mut self, _: Who) -> Result<()> {
         Ok(())
     }
 
-    fn run(&mut self, contestant: Contestant) -> Result<u64> {
+    fn run(&mut self, contestant: Who) -> Result<u64> {
         for _ in 0..FRAMES {
             let length = match (contestant, self.look) {
                 (LIBRARY, Look::Peek) => {
@@ -220,26 +218,15 @@ impl Case for Forward {
         Unit::Frame
     }
 
-    fn contestants(&self) -> Vec<String> {
-        ["exchange of buffers", "copies"]
-            .map(str::to_owned)
-            .to_vec()
-    }
-
-    fn comparisons(&self) -> Vec<Comparison> {
-        vec![Comparison {
-            contender: LIBRARY,
-            reference: BY_HAND,
-            quotient: Quotient::Rates,
-            goal: Goal::gate(GOAL).filter(|_| self.length > 64),
-        }]
+    fn contestants(&self) -> Vec<Contestant> {
+        two("exchange of buffers", "copies")
     }
 
     fn remarks(&self) -> Vec<String> {
         vec!["rates of frames, without the synchronisation of the second port".to_owned()]
     }
 
-    fn prepare(&mut self, _: Contestant) -> Result<()> {
+    fn prepare(&mut self, _: Who) -> Result<()> {
         self.transmit.flush()?;
         let mut arrived = 0;
         while self.sink.recv(&mut [])?.is_some() {
@@ -258,7 +245,7 @@ impl Case for Forward {
         Ok(())
     }
 
-    fn run(&mut self, contestant: Contestant) -> Result<u64> {
+    fn run(&mut self, contestant: Who) -> Result<u64> {
         let count = match contestant {
             LIBRARY => self.exchange()?,
             _ => self.copy()?,

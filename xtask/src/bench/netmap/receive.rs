@@ -3,14 +3,13 @@
 use std::array;
 
 use anyhow::{Result, ensure};
+use net_backend::bench::{Contestant, Unit};
 use net_backend::{Nic, Received, RxSlice};
 use net_backend_netmap::testing::{Far, Model};
 
-use super::super::case::{BY_HAND, Case, Comparison, Contestant, LIBRARY, Unit};
+use super::super::case::{BY_HAND, Case, LIBRARY, Who};
 use super::super::sys::BareReceive;
-use super::copy::{
-    BATCHES, GUEST, ONE_LOOP, SHIFT, comparisons, contestants, guest, label, make_ports, ports,
-};
+use super::copy::{BATCHES, GUEST, ONE_LOOP, SHIFT, contestants, guest, label, make_ports, ports};
 use super::model::{self, BATCH, BUFFER, Header};
 
 /// Frames out of the ring, one at a time and by a loop.
@@ -118,15 +117,11 @@ impl Case for Receive {
         Unit::Frame
     }
 
-    fn contestants(&self) -> Vec<String> {
+    fn contestants(&self) -> Vec<Contestant> {
         contestants()
     }
 
-    fn comparisons(&self) -> Vec<Comparison> {
-        comparisons()
-    }
-
-    fn prepare(&mut self, contestant: Contestant) -> Result<()> {
+    fn prepare(&mut self, contestant: Who) -> Result<()> {
         let Some(far) = self
             .far
             .as_ref()
@@ -145,7 +140,7 @@ impl Case for Receive {
         Ok(())
     }
 
-    fn run(&mut self, contestant: Contestant) -> Result<u64> {
+    fn run(&mut self, contestant: Who) -> Result<u64> {
         let buffers = self.buffers.get_mut(SHIFT..).unwrap_or_default();
         let mut buffers = buffers.chunks_exact_mut(BUFFER);
         let mut lists: [[RxSlice<'_>; 1]; GUEST] =

@@ -5,15 +5,12 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::Result;
+use net_backend::bench::{self, Clock, Contestant, Unit};
 
 use super::super::MakeCase;
-use super::super::case::{
-    BY_HAND, Case, Clock, Comparison, Contestant, Goal, LIBRARY, Quotient, Unit,
-};
+use super::super::case::{Case, LIBRARY, Who};
 use super::ends::{End, PacketGenerator, Role, Thread};
 
-/// The library passes at least so much of what pkt-gen does.
-const GOAL: f64 = 0.9;
 /// Bytes of a frame without its checksum: the shortest.
 const LENGTH: usize = 60;
 /// CPUs of the two ends: what takes turns on one shows nothing, since a switch drops what finds no room.
@@ -124,19 +121,11 @@ impl Case for Switch {
         Duration::from_nanos(1)
     }
 
-    fn contestants(&self) -> Vec<String> {
-        ["library, in one thread", "pkt-gen"]
-            .map(str::to_owned)
-            .to_vec()
-    }
-
-    fn comparisons(&self) -> Vec<Comparison> {
-        vec![Comparison {
-            contender: LIBRARY,
-            reference: BY_HAND,
-            quotient: Quotient::Rates,
-            goal: Goal::gate(GOAL),
-        }]
+    fn contestants(&self) -> Vec<Contestant> {
+        vec![
+            Contestant::new("library, in one thread", bench::Role::Library),
+            Contestant::new("pkt-gen", bench::Role::Peer),
+        ]
     }
 
     fn remarks(&self) -> Vec<String> {
@@ -150,7 +139,7 @@ impl Case for Switch {
         remarks
     }
 
-    fn prepare(&mut self, contestant: Contestant) -> Result<()> {
+    fn prepare(&mut self, contestant: Who) -> Result<()> {
         let other = match self.role {
             Role::Sender => Role::Receiver,
             Role::Receiver => Role::Sender,
@@ -176,7 +165,7 @@ impl Case for Switch {
         Ok(())
     }
 
-    fn run(&mut self, contestant: Contestant) -> Result<u64> {
+    fn run(&mut self, contestant: Who) -> Result<u64> {
         let is_counted = self.role == Role::Sender && contestant == LIBRARY;
         let sent = |near: &mut Option<Box<dyn End>>| match near {
             Some(near) if is_counted => near.count(),

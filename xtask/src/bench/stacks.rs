@@ -19,4 +19,4 @@ mod peer;
 mod stack;
 mod stream;
 
-pub(super) use cases::cases;
+pub(super) use cases::section;

@@ -1,21 +1,22 @@
 //! Medians and quartiles.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The middle of some numbers, and how far they are spread.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
-pub(super) struct Spread {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Spread {
     /// A quarter of the numbers is below.
-    pub(super) lower: f64,
+    pub lower: f64,
     /// Half of the numbers is below.
-    pub(super) median: f64,
+    pub median: f64,
     /// A quarter of the numbers is above.
-    pub(super) upper: f64,
+    pub upper: f64,
 }
 
 impl Spread {
     /// That of `numbers`; all zero when there are none.
-    pub(super) fn of(numbers: &[f64]) -> Self {
+    #[must_use]
+    pub fn of(numbers: &[f64]) -> Self {
         let mut sorted = numbers.to_vec();
         sorted.sort_unstable_by(f64::total_cmp);
         Self {
@@ -25,13 +26,39 @@ impl Spread {
         }
     }
 
+    /// That of `numbers` times `factor`.
+    #[must_use]
+    pub fn times(self, factor: f64) -> Self {
+        Self {
+            lower: self.lower * factor,
+            median: self.median * factor,
+            upper: self.upper * factor,
+        }
+    }
+
+    /// Whether two spreads have something in common.
+    #[must_use]
+    pub fn overlaps(&self, other: &Self) -> bool {
+        self.lower <= other.upper && other.lower <= self.upper
+    }
+
     /// Distance of the quartiles, as a part of the median.
-    pub(super) fn relative(&self) -> f64 {
+    #[must_use]
+    pub fn relative(&self) -> f64 {
         if self.median == 0.0 {
             return 0.0;
         }
         (self.upper - self.lower) / self.median
     }
+}
+
+/// A count as a number to divide by.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "counts of frames and bytes, printed with four digits"
+)]
+pub(super) fn float(count: u64) -> f64 {
+    count as f64
 }
 
 /// Where `quarters` quarters of the sorted numbers are below, between two numbers where it must be.

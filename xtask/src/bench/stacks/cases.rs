@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use net_backend::bench::{Clock, Contestant, Role, Unit};
 
 use super::super::MakeCase;
-use super::super::case::{Case, Clock, Comparison, Contestant, Goal, Quotient, Unit};
+use super::super::case::{Case, Who};
+use super::super::field::{Field, Section};
 use super::entrant::{Client, Entrant, Offloads, Threading};
 use super::host::{Host, Service};
 use super::peer::Peer;
@@ -17,16 +19,17 @@ const IDLE: usize = 400;
 const FAILURES: usize = 5;
 
 /// All cases of this file.
-pub(in super::super) fn cases() -> impl Iterator<Item = MakeCase> {
-    [
+pub(in super::super) fn section(field: &Field) -> Section {
+    let _everybody = field;
+    let work = [
         Work::Upload,
         Work::Download,
         Work::RoundTrips,
         Work::Connections,
         Work::Idle,
     ]
-    .into_iter()
-    .map(|work| -> MakeCase { Box::new(move || Ok(Box::new(Slirp::new(work)?))) })
+    .map(|work| -> MakeCase { Box::new(move || Ok(Box::new(Slirp::new(work)?))) });
+    Section::of(work.into())
 }
 
 /// What is done.
@@ -87,7 +90,7 @@ impl Slirp {
         })
     }
 
-    fn attempt(&mut self, contestant: Contestant) -> Result<u64> {
+    fn attempt(&mut self, contestant: Who) -> Result<u64> {
         let (work, duration) = (self.work, self.work.duration());
         let services = [Service::Sink, Service::Source, Service::Echo];
         let [sink, source, echo] = services.map(|service| self.host.port(service));
@@ -100,7 +103,7 @@ impl Slirp {
         }
     }
 
-    fn client(&mut self, contestant: Contestant) -> Result<&mut Client> {
+    fn client(&mut self, contestant: Who) -> Result<&mut Client> {
         let starter = self.field.get_mut(contestant);
         let client = starter.and_then(|starter| starter.client.as_mut());
         client.context("it was not started")
@@ -135,29 +138,20 @@ impl Case for Slirp {
         self.work.duration()
     }
 
-    fn contestants(&self) -> Vec<String> {
-        let names = self.field.iter().map(|starter| match starter.idle {
-            0 => starter.entrant.name(),
-            idle => format!("{}, {idle} idle", starter.entrant.name()),
+    fn contestants(&self) -> Vec<Contestant> {
+        let field = self.field.iter().map(|starter| {
+            let role = match starter.entrant {
+                Entrant::Slirp { .. } => Role::Library,
+                Entrant::Peer(_) => Role::Peer,
+                Entrant::Loopback => Role::Limit,
+            };
+            let name = match starter.idle {
+                0 => starter.entrant.name(),
+                idle => format!("{}, {idle} idle", starter.entrant.name()),
+            };
+            Contestant::new(name, role)
         });
-        names.collect()
-    }
-
-    fn comparisons(&self) -> Vec<Comparison> {
-        let mut comparisons = Vec::new();
-        for (contender, one) in self.field.iter().enumerate() {
-            for (reference, other) in self.field.iter().enumerate() {
-                if let Some(goal) = self.work.goal(one, other) {
-                    comparisons.push(Comparison {
-                        contender,
-                        reference,
-                        quotient: self.work.quotient(),
-                        goal,
-                    });
-                }
-            }
-        }
-        comparisons
+        field.collect()
     }
 
     fn remarks(&self) -> Vec<String> {
@@ -181,7 +175,7 @@ impl Case for Slirp {
         missing.chain(lossy).chain(failed).collect()
     }
 
-    fn prepare(&mut self, contestant: Contestant) -> Result<()> {
+    fn prepare(&mut self, contestant: Who) -> Result<()> {
         let starter = self.field.get_mut(contestant).context("no such entrant")?;
         if starter.client.is_none() {
             let mut client = starter.entrant.start(&self.host)?;
@@ -196,7 +190,7 @@ impl Case for Slirp {
         Ok(())
     }
 
-    fn run(&mut self, contestant: Contestant) -> Result<u64> {
+    fn run(&mut self, contestant: Who) -> Result<u64> {
         loop {
             let error = match self.attempt(contestant) {
                 Ok(done) => return Ok(done),
@@ -239,50 +233,5 @@ impl Work {
             })
         });
         both.collect()
-    }
-
-    fn quotient(self) -> Quotient {
-        match self {
-            Self::Upload | Self::Download | Self::Connections => Quotient::Rates,
-            Self::RoundTrips | Self::Idle => Quotient::Costs,
-        }
-    }
-
-    /// What is asked of `one` beside `other`: `Some(None)` where it only informs, `None` where it means nothing.
-    fn goal(self, one: &Starter, other: &Starter) -> Option<Option<Goal>> {
-        let threading = match one.entrant {
-            Entrant::Slirp { threading, .. } => Some(threading),
-            _ => None,
-        };
-        if self == Self::Idle {
-            let is_pair = one.entrant == other.entrant && one.idle > 0 && other.idle == 0;
-            return is_pair.then(|| threading.and_then(|_| Goal::gate(1.5)));
-        }
-        let (Entrant::Slirp { offloads, .. }, Entrant::Peer(peer)) = (one.entrant, other.entrant)
-        else {
-            return None;
-        };
-        let is_headline = match self {
-            Self::Upload => offloads == Offloads::None,
-            Self::Download => offloads == Offloads::Receive,
-            // The thread costs a wake-up.
-            Self::RoundTrips => threading == Some(Threading::Inline),
-            Self::Connections | Self::Idle => true,
-        };
-        // One slirp of old to compare with is enough for the others.
-        let is_shown = is_headline || peer != Peer::Qemu;
-        is_shown.then(|| self.goal_beside(peer).filter(|_| is_headline))
-    }
-
-    fn goal_beside(self, peer: Peer) -> Option<Goal> {
-        match (self, peer) {
-            (Self::Upload, Peer::Slirp4netns) => Goal::aim(14.0, 20.0),
-            (Self::Upload, Peer::Passt) => Goal::aim(0.9, 1.1),
-            (Self::Download, Peer::Slirp4netns) => Goal::aim(5.0, 6.5),
-            (Self::Download, Peer::Passt) => Goal::aim(1.0, 1.6),
-            (Self::RoundTrips, Peer::Slirp4netns) => Goal::aim(0.75, 0.53),
-            (Self::Connections, Peer::Slirp4netns) => Goal::gate(1.0),
-            _ => None,
-        }
     }
 }

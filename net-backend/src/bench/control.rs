@@ -1,0 +1,66 @@
+//! Work that is always the same: where its time varies, so do all others.
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use rustix::process::getppid;
+
+use super::clock::thread_time;
+use super::spread::{Spread, float};
+
+/// What is done in every round beside the contestants: memory is copied, and the kernel is asked for nothing much.
+#[derive(Debug)]
+pub(super) struct Control {
+    from: Vec<u8>,
+    to: Vec<u8>,
+    copies: Vec<f64>,
+    calls: Vec<f64>,
+}
+
+impl Control {
+    /// The length of what is copied.
+    const BYTES: usize = 1514;
+    /// How often in a round; less than a millisecond.
+    const COPIES: u64 = 20_000;
+    /// System calls in a round; less than a millisecond.
+    const CALLS: u64 = 2000;
+
+    /// Not run yet.
+    pub(super) fn new() -> Self {
+        Self {
+            from: vec![0x5a; Self::BYTES],
+            to: vec![0; Self::BYTES],
+            copies: Vec::new(),
+            calls: Vec::new(),
+        }
+    }
+
+    /// Does it.
+    pub(super) fn round(&mut self) {
+        let start = thread_time();
+        for _ in 0..Self::COPIES {
+            black_box(&mut self.to).copy_from_slice(black_box(&self.from));
+        }
+        let between = thread_time();
+        for _ in 0..Self::CALLS {
+            black_box(getppid());
+        }
+        let end = thread_time();
+        self.copies.push(each(between - start, Self::COPIES));
+        self.calls.push(each(end - between, Self::CALLS));
+    }
+
+    /// Nanoseconds for a copy of 1514 bytes.
+    pub(super) fn copy(&self) -> Spread {
+        Spread::of(&self.copies)
+    }
+
+    /// Nanoseconds for a system call.
+    pub(super) fn call(&self) -> Spread {
+        Spread::of(&self.calls)
+    }
+}
+
+fn each(time: Duration, count: u64) -> f64 {
+    time.as_secs_f64() * 1e9 / float(count)
+}

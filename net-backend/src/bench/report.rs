@@ -1,0 +1,51 @@
+//! All that was measured in a run.
+
+use serde::{Deserialize, Serialize};
+
+use super::engine::Plan;
+use super::machine::Machine;
+use super::row::Row;
+use super::spread::Spread;
+
+/// All that was measured in a run, and on what. Its JSON form is read by later versions.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// The form of this: [`FORMAT`](Self::FORMAT).
+    pub format: u32,
+    /// What it was measured on.
+    pub machine: Machine,
+    /// How.
+    pub plan: Plan,
+    /// Nanoseconds for a copy of 1514 bytes, in every round of every row.
+    pub copy: Spread,
+    /// Nanoseconds for a system call that does nothing, in every round of every row.
+    pub call: Spread,
+    /// What came out.
+    pub rows: Vec<Row>,
+    /// What could not be measured here.
+    pub left_out: Vec<LeftOut>,
+}
+
+impl Report {
+    /// Where a control's quartiles are further apart than this part of its median, no figure can be trusted.
+    pub const NOISE: f64 = 0.15;
+    /// The form that this version writes.
+    pub const FORMAT: u32 = 1;
+
+    /// How noisy the machine was: the worse of the two controls.
+    #[must_use]
+    pub fn noise(&self) -> f64 {
+        self.copy.relative().max(self.call.relative())
+    }
+}
+
+/// What could not be measured, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// A contestant, or a case.
+    pub what: String,
+    /// Why, with the remedy where there is one.
+    pub why: String,
+    /// Whether it should have worked: something of the library, or of the machine's, failed when it was measured.
+    pub is_failure: bool,
+}
