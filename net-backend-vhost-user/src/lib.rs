@@ -1,0 +1,3 @@
+//! Network backends as vhost-user devices.
+
+pub mod queue;
