@@ -1,10 +1,14 @@
 //! `cargo xtask vm`: tests on a kernel that this machine does not run.
 
+mod agent;
 mod console;
 mod initramfs;
 mod kernel;
 mod module;
 mod netmap;
+mod nic;
+mod page;
+mod pattern;
 mod plan;
 mod programs;
 mod qemu;
@@ -12,11 +16,12 @@ mod qemu;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, ensure};
 use clap::Args;
 
 use crate::needs::{self, Need};
 use netmap::Boot;
+use nic::Wire;
 use qemu::Accelerator;
 
 const QEMU: Need = Need {
@@ -27,33 +32,53 @@ const QEMU: Need = Need {
 /// What the tests and a kernel need; with less the guest ends without saying why.
 const LEAST_MEMORY: u32 = 256;
 
-/// Run the tests of the netmap backend in a virtual machine, on a Linux kernel with the netmap module
+/// Boot Linux in QEMU with its NIC behind each backend; or run the netmap tests on a kernel that has netmap
 ///
-/// The module is yours: netmap is not part of Linux, and this project neither ships nor builds it. To build it for
+/// Without --netmap-module the guest is Debian's kernel from /boot with two processors, and its NIC is a vhost-user device of
+/// net-backend-vhost-user, which is built for it: on `slirp:`, then on `tap:` with two queues, then, for comparison, QEMU's own
+/// `-netdev user`. Each has to give the guest a lease, answer echo requests, carry pages and bytes both ways, of which
+/// each is compared, over IPv4 and IPv6, and go on when the link goes down and up, offloads are switched, queues
+/// too, the driver is taken away, the daemon is killed and started again, and the guest reboots. The host's side is a
+/// network namespace of its own: nothing of this machine's network is touched. Runs as root, and as an ordinary user
+/// where users may make namespaces and open /dev/net/tun.
+///
+/// With --netmap-module the guest runs the tests of the netmap backend. The module is yours: netmap is not part of Linux,
+/// and this project neither ships nor builds it. To build it for
 /// Debian's kernel: `apt-get install linux-headers-amd64`, then `LINUX/configure --no-drivers
 /// --kernel-dir=/lib/modules/VERSION/build && make` in a clone of netmap, which leaves netmap.ko.
-///
-/// The guest is QEMU with two processors, that kernel from /boot, and a file system in memory with the test programs,
-/// linked statically, and nothing else: no disk, no network, no shell. It loads the netmap module, those that are given
+/// The guest loads it, those that are given
 /// with --module, and veth and tun from /lib/modules, then runs each test program as root, with
-/// NET_BACKEND_REQUIRE=netmap: what cannot run there fails. NET_BACKEND_SEED and NET_BACKEND_FRAMES are passed on.
+/// NET_BACKEND_REQUIRE=netmap: what cannot run there fails. NET_BACKEND_SEED and NET_BACKEND_FRAMES are passed on. What the
+/// programs write is shown as it comes.
 ///
-/// What the programs write is shown as it comes. The command fails if one of them fails, if the guest ends early, says
-/// nothing for too long, or if its kernel complains on its console, of which the last lines are shown then; all of it is in
-/// target/vm/console.log.
+/// Guests have a file system in memory with statically linked programs and nothing else: no disk, no shell. The command fails if a step
+/// or a program fails, if the guest ends early, says nothing for too long, or if its kernel complains on its console;
+/// consoles are kept in target/vm.
 #[derive(Args, Debug)]
-#[command(arg_required_else_help = true)]
 pub(crate) struct Options {
-    /// The netmap module (.ko, .ko.xz, .ko.zst or .ko.gz)
+    /// Behind what the NIC is; may be repeated [default: all]
+    #[arg(
+        long = "backend",
+        value_name = "NAME",
+        conflicts_with = "netmap_module"
+    )]
+    backends: Vec<Wire>,
+    /// Do only the steps whose names contain this, and those that all need
+    #[arg(long, value_name = "TEXT", conflicts_with = "netmap_module")]
+    steps: Option<String>,
+    /// How much is uploaded and downloaded; most steps pass a tenth of it
+    #[arg(long, value_name = "MB", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    megabytes: u32,
+    /// Run the tests of the netmap backend with this module (.ko, .ko.xz, .ko.zst or .ko.gz)
     #[arg(long, value_name = "FILE")]
     netmap_module: Option<PathBuf>,
-    /// The kernel, a bzImage [default: the one in /boot that the netmap module is for]
+    /// The kernel, a bzImage [default: the latest in /boot, or the one that the netmap module is for]
     #[arg(long, value_name = "FILE")]
     kernel: Option<PathBuf>,
     /// Load this module too, after netmap, such as a driver with netmap's patches; may be repeated
     #[arg(long = "module", value_name = "FILE")]
     modules: Vec<PathBuf>,
-    /// Install QEMU and, without --kernel, the Debian kernel that the module is for (with apt-get, through sudo if needed)
+    /// Install QEMU, libslirp and, without --kernel, Debian's kernel, or the one that the netmap module is for (with apt-get, through sudo if needed)
     #[arg(long)]
     setup: bool,
     /// The guest's memory
@@ -62,7 +87,7 @@ pub(crate) struct Options {
     /// How to run the guest: `auto` is KVM where it works, otherwise QEMU's translator (TCG), which is slower
     #[arg(long, value_name = "NAME", default_value = "auto")]
     accel: Accelerator,
-    /// Build the tests with optimisation
+    /// Build the netmap tests with optimisation
     #[arg(long)]
     release: bool,
     /// Give up when the guest's programs have written nothing for so long
@@ -84,14 +109,25 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         "--memory {}: the guest needs at least {LEAST_MEMORY} MiB",
         options.memory
     );
-    needs::ensure(&[QEMU], options.setup)?;
-    let Some(module) = &options.netmap_module else {
-        if options.setup {
-            return Ok(());
+    match &options.netmap_module {
+        Some(module) => {
+            needs::ensure(&[QEMU], options.setup)?;
+            Boot::find(module, options)?.run(options)
         }
-        bail!("--netmap-module FILE is missing; `cargo xtask vm --help` says how to build one");
-    };
-    Boot::find(module, options)?.run(options)
+        None => {
+            needs::ensure(&[QEMU, needs::LIBSLIRP], options.setup)?;
+            nic::run(options)
+        }
+    }
+}
+
+/// What keeps guests with NICs from being run here, without `--setup`.
+pub(crate) fn obstacle() -> Option<String> {
+    if needs::is_met(&QEMU) {
+        nic::obstacle()
+    } else {
+        Some(format!("{} is not installed", QEMU.package))
+    }
 }
 
 impl Options {

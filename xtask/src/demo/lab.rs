@@ -27,7 +27,12 @@ pub(crate) fn stay() -> Result<()> {
     allow_namespaces().context("cannot make private networks")
 }
 
-fn look_for_taps() -> Result<()> {
+/// Whether taps can be opened.
+///
+/// # Errors
+///
+/// If not, with what to do about it.
+pub(crate) fn look_for_taps() -> Result<()> {
     OpenOptions::new()
         .read(true)
         .write(true)

@@ -7,6 +7,9 @@ use std::io::{self, Write};
 use anyhow::{Context, Result};
 use cpio::newc::{Builder, trailer};
 
+use super::kernel::Modules;
+use super::module::Module;
+
 const DIRECTORY: u32 = 0o040_755;
 const EXECUTABLE: u32 = 0o100_755;
 const CONSOLE: u32 = 0o020_600;
@@ -47,6 +50,20 @@ impl<W: Write> Initramfs<W> {
         self.parents(path)?;
         self.entry(Builder::new(path).mode(EXECUTABLE), bytes)
             .with_context(|| format!("cannot write {path} to the initramfs"))
+    }
+
+    /// Adds modules; where they are in the guest, in an order in which they can be loaded.
+    ///
+    /// # Errors
+    ///
+    /// If the output cannot be written.
+    pub(super) fn modules(&mut self, modules: &Modules) -> Result<Vec<String>> {
+        let add = |module: &Module| {
+            let path = format!("/modules/{}.ko", module.info.name);
+            self.file(&path, &module.object)?;
+            Ok(path)
+        };
+        modules.in_order().iter().map(add).collect()
     }
 
     /// Ends the archive.

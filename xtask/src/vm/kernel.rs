@@ -14,6 +14,9 @@ const MAGIC: usize = 0x202;
 const VERSION: usize = 0x20e;
 const SECTOR: usize = 0x200;
 
+/// Where the modules of each kernel are.
+const MODULES: &str = "/lib/modules";
+
 /// A Linux kernel for x86-64.
 #[derive(Debug)]
 pub(super) struct Kernel {
@@ -26,7 +29,8 @@ pub(super) struct Kernel {
 /// Modules for one kernel, in an order in which they can be loaded.
 #[derive(Debug)]
 pub(super) struct Modules {
-    vermagic: String,
+    /// That of the first one, which the others have to have too.
+    vermagic: Option<String>,
     library: Library,
     order: Vec<Module>,
     names: BTreeSet<String>,
@@ -58,7 +62,37 @@ impl Kernel {
         places.map(PathBuf::from).into_iter().find(|it| it.exists())
     }
 
+    /// The latest kernel that this system has with the modules of these names; `None` if it has none.
+    pub(super) fn latest(modules: &[&str]) -> Option<Self> {
+        let entries = fs::read_dir(MODULES).into_iter().flatten().flatten();
+        let mut versions: Vec<String> = entries
+            .filter_map(|entry| entry.file_name().into_string().ok())
+            .collect();
+        versions.sort_by_key(|version| numbers(version));
+        let kernels = versions.iter().rev().filter_map(|version| {
+            let kernel = Self::load(&Self::find(version)?).ok()?;
+            let mut own = kernel.modules().ok()?;
+            let has_them = modules.iter().all(|name| own.add_named(name).is_ok());
+            has_them.then_some(kernel)
+        });
+        kernels.into_iter().next()
+    }
+
     /// The modules that come with it. None yet are to be loaded.
+    ///
+    /// # Errors
+    ///
+    /// If the list cannot be read.
+    pub(super) fn modules(&self) -> Result<Modules> {
+        Ok(Modules {
+            vermagic: None,
+            library: Library::load(&Path::new(MODULES).join(&self.version))?,
+            order: Vec::new(),
+            names: BTreeSet::new(),
+        })
+    }
+
+    /// The modules that come with it, which are to fit one from elsewhere. None yet are to be loaded.
     ///
     /// # Errors
     ///
@@ -75,13 +109,7 @@ impl Kernel {
             self.version,
             self.version,
         );
-        let root = Path::new("/lib/modules").join(&self.version);
-        Ok(Modules {
-            vermagic: info.vermagic.clone(),
-            library: Library::load(&root)?,
-            order: Vec::new(),
-            names: BTreeSet::new(),
-        })
+        self.modules()
     }
 }
 
@@ -93,11 +121,13 @@ impl Modules {
     /// If it is for another kernel, or one that it depends on is missing.
     pub(super) fn add(&mut self, module: Module) -> Result<()> {
         let path = module.path.display().to_string();
+        let vermagic = self
+            .vermagic
+            .get_or_insert_with(|| module.info.vermagic.clone());
         ensure!(
-            module.info.vermagic == self.vermagic,
-            "{path} does not fit the other modules: its vermagic is `{}`, theirs `{}`",
+            module.info.vermagic == *vermagic,
+            "{path} does not fit the other modules: its vermagic is `{}`, theirs `{vermagic}`",
             module.info.vermagic,
-            self.vermagic,
         );
         if self.names.contains(&module.info.name) {
             return Ok(());
@@ -135,6 +165,12 @@ impl Modules {
     pub(super) fn in_order(&self) -> &[Module] {
         &self.order
     }
+}
+
+/// The numbers in a version, which order versions: 6.1.0-9 comes before 6.1.0-10.
+fn numbers(version: &str) -> Vec<u64> {
+    let parts = version.split(|c: char| !c.is_ascii_digit());
+    parts.filter_map(|part| part.parse().ok()).collect()
 }
 
 fn version(image: &[u8]) -> Option<String> {
@@ -186,6 +222,14 @@ mod tests {
         image[VERSION] = 0xff;
         image[VERSION + 1] = 0xff;
         assert_eq!(version(&image), None);
+    }
+
+    #[test]
+    fn versions_are_ordered_by_their_numbers() {
+        let mut versions = ["6.12.1-amd64", "6.1.0-10-amd64", "6.1.0-9-amd64"];
+        versions.sort_by_key(|version| numbers(version));
+        assert_eq!(versions[0], "6.1.0-9-amd64");
+        assert_eq!(versions[2], "6.12.1-amd64");
     }
 
     #[test]

@@ -68,7 +68,7 @@ impl Boot {
     /// If they cannot be built, one of them fails, or the guest does not end as it should.
     pub(super) fn run(&self, options: &Options) -> Result<()> {
         let workspace = Workspace::load()?;
-        let init = programs::init(&workspace)?;
+        let init = programs::init(&workspace, options.release)?;
         let tests = programs::tests(&workspace, PACKAGE, options.release)?;
         if tests.is_empty() {
             bail!("{PACKAGE} has no tests");
@@ -105,16 +105,12 @@ impl Boot {
         archive.file("/init", &init.read()?)?;
         let mut plan = Plan {
             output: OUTPUT.to_owned(),
-            modules: Vec::new(),
+            modules: archive.modules(&self.modules)?,
             programs: Vec::new(),
             arguments: arguments.to_vec(),
             environment: environment(|name| env::var(name).ok()),
+            serve: false,
         };
-        for module in self.modules.in_order() {
-            let path = format!("/modules/{}.ko", module.info.name);
-            archive.file(&path, &module.object)?;
-            plan.modules.push(path);
-        }
         for test in tests {
             let path = format!("/tests/{}", test.name);
             archive.file(&path, &test.read()?)?;

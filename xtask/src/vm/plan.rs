@@ -32,4 +32,6 @@ pub(crate) struct Plan {
     pub(crate) arguments: Vec<String>,
     /// Their environment.
     pub(crate) environment: BTreeMap<String, String>,
+    /// Whether to do first what it is asked for on the port of `output`, until nobody asks any more.
+    pub(crate) serve: bool,
 }

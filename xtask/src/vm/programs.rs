@@ -18,6 +18,8 @@ const STATIC: &str = "-C target-feature=+crt-static";
 
 const INIT: &str = "vm-init";
 
+const DAEMON: &str = "net-backend-vhost-user";
+
 /// A program that needs no libraries.
 #[derive(Debug)]
 pub(super) struct Program {
@@ -60,12 +62,31 @@ impl Program {
 /// # Errors
 ///
 /// If it cannot be built.
-pub(super) fn init(workspace: &Workspace) -> Result<Program> {
+pub(super) fn init(workspace: &Workspace, release: bool) -> Result<Program> {
     let mut cargo = cargo(workspace, "build");
-    cargo.args(["--package", env!("CARGO_PKG_NAME"), "--bin", INIT]);
+    cargo
+        .args(["--package", env!("CARGO_PKG_NAME"), "--bin", INIT])
+        .args(release.then_some("--release"));
     let programs = programs(&steps::output(&mut cargo)?, false);
     let init = programs.into_iter().find(|program| program.name == INIT);
     init.with_context(|| format!("cargo built no {INIT}"))
+}
+
+/// Builds the vhost-user daemon for this system, with optimisation.
+///
+/// # Errors
+///
+/// If it cannot be built.
+pub(super) fn daemon(workspace: &Workspace) -> Result<PathBuf> {
+    let mut cargo = workspace.cargo();
+    cargo
+        .args(["build", "--release", "--package", DAEMON, "--bin", DAEMON])
+        .args(["--message-format", "json-render-diagnostics"]);
+    let programs = programs(&steps::output(&mut cargo)?, false);
+    let daemon = programs.into_iter().find(|program| program.name == DAEMON);
+    Ok(daemon
+        .with_context(|| format!("cargo built no {DAEMON}"))?
+        .path)
 }
 
 /// Builds the test programs of a crate, with all of its features.

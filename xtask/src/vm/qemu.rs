@@ -27,7 +27,7 @@ const KVM: &str = "/dev/kvm";
 const KERNEL: &str = "console=ttyS0 oops=panic panic=1";
 
 /// Tests of threads need two.
-const PROCESSORS: &str = "2";
+pub(super) const PROCESSORS: &str = "2";
 
 /// How a guest's instructions are run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -73,10 +73,7 @@ impl Machine<'_> {
     }
 
     fn command(&self, accelerator: Accelerator) -> Command {
-        let (name, processor) = match accelerator {
-            Accelerator::Kvm => ("kvm", "host"),
-            Accelerator::Auto | Accelerator::Tcg => ("tcg", "max"),
-        };
+        let (name, processor) = accelerator.names();
         let mut command = Command::new(PROGRAM);
         command
             .args(["-nodefaults", "-no-user-config", "-no-reboot"])
@@ -97,8 +94,20 @@ impl Machine<'_> {
 }
 
 impl Accelerator {
+    /// What QEMU calls it, and the processor that goes with it.
+    pub(super) fn names(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Kvm => ("kvm", "host"),
+            Self::Auto | Self::Tcg => ("tcg", "max"),
+        }
+    }
+
     /// Says what [`Self::Auto`] is on this machine.
-    fn decide(self) -> Result<Self> {
+    ///
+    /// # Errors
+    ///
+    /// If [`Self::Kvm`] cannot be had.
+    pub(super) fn decide(self) -> Result<Self> {
         let kvm = OpenOptions::new().read(true).write(true).open(KVM);
         match self {
             Self::Tcg => Ok(Self::Tcg),
@@ -192,10 +201,15 @@ fn pass_on(mut output: ChildStdout, into: &mpsc::Sender<Vec<u8>>) {
     }
 }
 
-/// A character device of QEMU that writes to a file; a comma would end the name.
-fn file(id: &str, path: &Path) -> String {
-    let path = path.to_string_lossy().replace(',', ",,");
+/// A character device of QEMU that writes to a file.
+pub(super) fn file(id: &str, path: &Path) -> String {
+    let path = name(path);
     format!("file,id={id},path={path}")
+}
+
+/// A file's name among options of QEMU, which a comma would end.
+pub(super) fn name(path: &Path) -> String {
+    path.to_string_lossy().replace(',', ",,")
 }
 
 fn virtualizes(processor: &str) -> bool {

@@ -1,9 +1,17 @@
-//! The first program in a guest of `cargo xtask vm`: mounts what programs expect, loads kernel modules, runs the
-//! programs of the plan, and ends the machine. What it says of them goes where their output goes; errors before there
-//! is such a place end it, and with it the kernel, whose console then has them.
+//! The first program in a guest of `cargo xtask vm`: mounts what programs expect, loads kernel modules, does what it is asked
+//! for or runs the programs of the plan, and ends the machine. What it says goes where their output goes; errors
+//! before there is such a place end it, and with it the kernel, whose console then has them.
 
+#[path = "../agent.rs"]
+mod agent;
+#[path = "../page.rs"]
+mod page;
+#[path = "../pattern.rs"]
+mod pattern;
 #[path = "../plan.rs"]
 mod plan;
+mod serve;
+mod sys;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
@@ -70,6 +78,9 @@ fn carry_out(plan: &Plan, output: &mut File) -> Result<usize> {
         .context("cannot bring the loopback interface up")?;
     for module in &plan.modules {
         load(module).with_context(|| format!("cannot load {module}"))?;
+    }
+    if plan.serve {
+        serve::serve(output)?;
     }
     let mut summary = Vec::new();
     let mut failed = 0;
