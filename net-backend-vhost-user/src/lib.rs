@@ -6,6 +6,8 @@ mod daemon;
 mod device;
 mod features;
 pub mod queue;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 
 pub use daemon::{Daemon, DaemonError};
 pub use device::{Device, DeviceOptions, Memory, Vring};

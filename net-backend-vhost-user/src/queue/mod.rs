@@ -5,6 +5,8 @@
 
 mod chain;
 mod receive;
+#[cfg(test)]
+mod tests;
 mod transmit;
 mod used;
 
