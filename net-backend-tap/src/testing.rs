@@ -115,6 +115,15 @@ impl Interface {
         imp::set_mtu(&self.name, mtu)
     }
 
+    /// Sets how many frames the host queues for whoever reads its other end.
+    ///
+    /// # Errors
+    ///
+    /// What the system says; `Unsupported` on others than Linux.
+    pub fn set_transmit_queue_length(&self, frames: u32) -> io::Result<()> {
+        imp::set_transmit_queue_length(&self.name, frames)
+    }
+
     /// Gives it an address in a network of `prefix` bits.
     ///
     /// # Errors

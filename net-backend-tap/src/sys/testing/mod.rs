@@ -12,8 +12,8 @@
 //!
 //! - `enter_private_network`, `enter_new_network`: a namespace for the process, one for the calling thread;
 //!   `allow_namespaces`: the right to make them; `network_path`: where others can enter that of the calling thread;
-//! - `add_veth`, `add_ipv4`, `set_default_route`, `enable_ipv6`, `ipv6_addresses`, `throttle`: what is set in one's own namespace
-//!   only;
+//! - `set_transmit_queue_length`, `add_veth`, `add_ipv4`, `set_default_route`, `enable_ipv6`, `ipv6_addresses`, `throttle`:
+//!   what is set in one's own namespace only;
 //! - `IcmpSocket`: a raw socket.
 
 #[cfg(target_os = "freebsd")]

@@ -26,6 +26,10 @@ pub(crate) fn network_path() -> io::Result<PathBuf> {
     unsupported()
 }
 
+pub(crate) fn set_transmit_queue_length(_: &str, _: u32) -> io::Result<()> {
+    unsupported()
+}
+
 pub(crate) fn add_veth(_: &str, _: &str, _: &Path) -> io::Result<()> {
     unsupported()
 }

@@ -32,6 +32,13 @@ pub(crate) fn set_mtu(name: &str, mtu: u16) -> io::Result<()> {
         .map_err(|error| failed(name, "setting the MTU of", &error))
 }
 
+pub(crate) fn set_transmit_queue_length(name: &str, frames: u32) -> io::Result<()> {
+    let mut message = link(name, 0, 0)?;
+    attribute(&mut message, libc::IFLA_TXQLEN, &frames.to_ne_bytes());
+    request(libc::RTM_NEWLINK, 0, &message)
+        .map_err(|error| failed(name, "setting the queue length of", &error))
+}
+
 pub(crate) fn add_ipv4(name: &str, address: Ipv4Addr, prefix: u8) -> io::Result<()> {
     const UNIVERSE: u8 = 0;
     // struct ifaddrmsg.
