@@ -54,7 +54,8 @@ pub trait Case {
     ///
     /// # Errors
     ///
-    /// If something is in the way. The contestant is then left out.
+    /// If something is in the way. The contestant is then left out, which is a failure unless the error is
+    /// [`Unavailable`].
     fn prepare(&mut self, contestant: usize) -> Outcome<()>;
 
     /// Does it at least once; returns how many units were done. With [`Clock::Value`] that is the figure itself.
@@ -136,6 +137,29 @@ pub enum Role {
     /// Somebody else's program or library.
     Peer,
 }
+
+/// Why a contestant cannot do it, where nothing is wrong with that: it does not offer it, or this machine does not have it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unavailable {
+    reason: String,
+}
+
+impl Unavailable {
+    /// For this reason.
+    pub fn new(reason: impl fmt::Display) -> Self {
+        Self {
+            reason: reason.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for Unavailable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.reason)
+    }
+}
+
+impl Error for Unavailable {}
 
 /// Two contestants, by their places.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

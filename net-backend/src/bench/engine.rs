@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::case::{Case, Clock, Contestant, Outcome, Pair, Role, Unit};
+use super::case::{Case, Clock, Contestant, Outcome, Pair, Role, Unavailable, Unit};
 use super::clock::{process_time, thread_time};
 use super::control::Control;
 use super::random::Random;
@@ -311,7 +311,7 @@ fn cpu_time(clock: Clock) -> Duration {
     }
 }
 
-fn failed(contestant: &Contestant, error: &dyn std::error::Error) -> LeftOut {
+fn failed(contestant: &Contestant, error: &(dyn std::error::Error + 'static)) -> LeftOut {
     let mut why = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
@@ -321,7 +321,7 @@ fn failed(contestant: &Contestant, error: &dyn std::error::Error) -> LeftOut {
     LeftOut {
         what: contestant.name.clone(),
         why,
-        is_failure: contestant.role != Role::Peer,
+        is_failure: contestant.role != Role::Peer && !error.is::<Unavailable>(),
     }
 }
 

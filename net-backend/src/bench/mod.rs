@@ -11,13 +11,14 @@ mod case;
 mod clock;
 mod control;
 mod engine;
+pub mod frames;
 mod machine;
 mod random;
 mod report;
 mod row;
 mod spread;
 
-pub use case::{Case, Clock, Contestant, Outcome, Pair, Role, Unit};
+pub use case::{Case, Clock, Contestant, Outcome, Pair, Role, Unavailable, Unit};
 pub use clock::{process_time, thread_time};
 pub use engine::{Bench, Plan, Progress};
 pub use machine::Machine;
