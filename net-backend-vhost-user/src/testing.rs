@@ -7,6 +7,7 @@
     reason = "a test whose rings are nowhere is to end; the type says so"
 )]
 
+use std::ops::Deref;
 use std::sync::atomic::{Ordering, fence};
 
 use virtio_queue::{Queue, QueueT};
@@ -74,14 +75,14 @@ impl Descriptor {
     }
 }
 
-/// A split virtqueue from its driver's side, somewhere in the guest's memory.
+/// A split virtqueue from its driver's side, somewhere in the guest's memory, which it borrows or shares.
 ///
 /// # Panics
 ///
 /// Its methods, where the rings are not in that memory.
 #[derive(Debug)]
-pub struct Driver<'m, M> {
-    memory: &'m M,
+pub struct Driver<M> {
+    memory: M,
     table: u64,
     available: u64,
     used: u64,
@@ -93,10 +94,14 @@ pub struct Driver<'m, M> {
     chains: Vec<u16>,
 }
 
-impl<'m, M: GuestMemory> Driver<'m, M> {
+impl<M> Driver<M>
+where
+    M: Deref,
+    M::Target: GuestMemory + Sized,
+{
     /// An empty queue of `size` entries, a power of 2, with its rings behind `base`, a multiple of 16.
     #[must_use]
-    pub fn new(memory: &'m M, base: u64, size: u16) -> Self {
+    pub fn new(memory: M, base: u64, size: u16) -> Self {
         let available = base + Descriptor::SIZE * u64::from(size);
         let used = (available + 6 + 2 * u64::from(size)).next_multiple_of(4);
         let driver = Self {
@@ -111,7 +116,7 @@ impl<'m, M: GuestMemory> Driver<'m, M> {
             chains: vec![0; size.into()],
         };
         let zeros = vec![0; usize::try_from(driver.end() - base).unwrap_or(0)];
-        let cleared = memory.write_slice(&zeros, GuestAddress(base));
+        let cleared = driver.memory.write_slice(&zeros, GuestAddress(base));
         cleared.expect("the rings are in memory");
         driver
     }

@@ -9,14 +9,13 @@ use vm_memory::GuestAddressSpace;
 use super::{Control, Device, Memory, Vring};
 use crate::control::{Answer, Command, LONGEST};
 use crate::features;
-use crate::queue::Failure;
 
 /// Commands in one turn. A driver waits for the answer of each.
 const BURST: usize = 16;
 
 impl Device {
     /// Does what the driver asks for.
-    pub(super) fn serve_control(&self, vring: &Vring) -> Result<(), Failure> {
+    pub(super) fn serve_control(&self, vring: &Vring) -> Result<(), virtio_queue::Error> {
         let memory = self.memory.memory();
         for _ in 0..BURST {
             let mut state = vring.get_mut();
