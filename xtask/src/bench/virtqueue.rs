@@ -3,18 +3,21 @@
 //! The driver is in this process, and what it does is not measured: it has offered its frames or its buffers before. The
 //! backend is a tap, since what counts is the part that the device adds to a real one.
 
+use std::slice;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use net_backend::bench::frames::Shape;
 use net_backend::bench::{Contestant, Role, Unit};
-use net_backend::{Activation, Features, FrameLength, QueuePair, RxSlice, Sent, TxSlice};
-use net_backend::{NetBackend, bench::frames::Shape};
+use net_backend::{
+    Activation, Features, FrameLength, GuestBuffers, GuestFrame, NetBackend, QueuePair, Sent,
+};
 use net_backend_tap::testing::{Interface, PacketSocket};
 use net_backend_vhost_user::queue::{Receive, Transmit};
 use net_backend_vhost_user::testing::{Descriptor, Driver};
 use virtio_queue::Queue;
-use vm_memory::{Bytes, GuestAddress, GuestMemoryMmap};
+use vm_memory::{Bytes, GuestAddress, GuestMemoryBackend, GuestMemoryMmap, VolatileSlice};
 
 use super::MakeCase;
 use super::case::{Case, LIBRARY, Who};
@@ -75,6 +78,12 @@ impl Guest {
         })
     }
 
+    /// The beginnings of all buffers.
+    fn slices(&self, length: usize) -> impl Iterator<Item = VolatileSlice<'_>> {
+        let places = (0..BURST).map(Self::buffer);
+        places.filter_map(move |at| self.memory.get_slice(GuestAddress(at), length).ok())
+    }
+
     fn buffer(index: usize) -> u64 {
         BUFFERS + (index * STRIDE) as u64
     }
@@ -98,9 +107,10 @@ struct Sending {
     guest: Guest,
     transmit: Transmit,
     alone: QueuePair,
-    /// Bytes of a frame, and as many of them as the guest has, placed alike: caches matter.
+    /// Bytes of a frame.
     length: usize,
-    frames: Vec<u8>,
+    /// The guest's, for who does without a queue: what memory is like matters.
+    frames: GuestFrame,
     _backends: [Box<dyn NetBackend>; 2],
 }
 
@@ -134,7 +144,7 @@ impl Send {
             transmit: Transmit::new(queues.tx),
             alone,
             length: frame.len(),
-            frames,
+            frames: GuestFrame::new(),
             _backends: [first, second],
         })
     }
@@ -188,12 +198,14 @@ impl Case for Send {
             return Ok(turn.frames as u64);
         }
         let tx = &mut ready.alone.tx;
-        for frame in ready.frames.chunks_exact(STRIDE) {
-            let frame = frame.get(..ready.length).unwrap_or_default();
-            let sent = tx.send(&[TxSlice::new(frame)])?;
-            ensure!(sent == Sent::Queued, "{sent:?}");
-        }
-        tx.flush()?;
+        let frames = ready.guest.slices(ready.length);
+        ready.frames.with(frames, |frames| -> Result<()> {
+            for frame in frames {
+                let sent = tx.send(slice::from_ref(frame))?;
+                ensure!(sent == Sent::Queued, "{sent:?}");
+            }
+            Ok(tx.flush()?)
+        })?;
         Ok(BURST as u64)
     }
 }
@@ -209,7 +221,7 @@ struct Receiving {
     alone: QueuePair,
     far: [PacketSocket; 2],
     frame: Vec<u8>,
-    buffers: Vec<u8>,
+    buffers: GuestBuffers,
     _backends: [Box<dyn NetBackend>; 2],
 }
 
@@ -231,7 +243,7 @@ impl Receives {
                 PacketSocket::plain(&other)?,
             ],
             frame: shape.frame(),
-            buffers: vec![0; BURST * STRIDE],
+            buffers: GuestBuffers::new(),
             _backends: [first, second],
         })
     }
@@ -288,11 +300,15 @@ impl Case for Receives {
             frames += turn.frames as u64;
         } else {
             let rx = &mut ready.alone.rx;
-            for place in ready.buffers.chunks_exact_mut(STRIDE) {
-                let buffer = place.get_mut(..ROOM).unwrap_or_default();
-                let received = rx.recv(&mut [RxSlice::new(buffer)])?;
-                frames += u64::from(received.is_some());
-            }
+            let buffers = ready.guest.slices(ROOM);
+            let mut last = None;
+            ready.buffers.with(buffers, |buffers| {
+                for buffer in buffers {
+                    last = rx.recv(slice::from_mut(buffer))?;
+                    frames += u64::from(last.is_some());
+                }
+                Ok(last)
+            })?;
         }
         ensure!(frames == BURST as u64, "{frames} of {BURST} frames came");
         Ok(frames)
