@@ -7,12 +7,10 @@
 //! [those of the loopback interface](ensure_loopback).
 
 mod dhcp;
+mod namespace;
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr};
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::mpsc;
-use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use net_backend_core::MacAddr;
@@ -20,6 +18,7 @@ use net_backend_core::MacAddr;
 use crate::sys::testing as imp;
 
 pub use dhcp::Lease;
+pub use namespace::NetworkNamespace;
 
 /// Gets ready to make interfaces that are in nobody's way. First thing in `main`, while there is one thread.
 ///
@@ -72,70 +71,6 @@ pub fn allow_namespaces() -> io::Result<()> {
     imp::allow_namespaces()
 }
 
-/// A network namespace with a thread in it. Dropped, it ends with the last socket and tap made in it.
-#[derive(Debug)]
-pub struct NetworkNamespace {
-    /// `None` once it is being dropped.
-    jobs: Option<mpsc::Sender<Job>>,
-    thread: Option<JoinHandle<()>>,
-}
-
-type Job = Box<dyn FnOnce() + Send>;
-
-impl NetworkNamespace {
-    /// Makes a namespace. Its loopback interface is up, its TCP uses Reno where that can be chosen.
-    ///
-    /// # Errors
-    ///
-    /// What the system says; `PermissionDenied` unless [`enter_private_network`] or [`allow_namespaces`] was called
-    /// before, or root does it.
-    pub fn new() -> io::Result<Self> {
-        let (jobs, queue) = mpsc::channel::<Job>();
-        let (ready, is_ready) = mpsc::channel();
-        let thread = Builder::new().name("namespace".to_owned()).spawn(move || {
-            let entered = imp::enter_new_network();
-            let failed = entered.is_err();
-            if ready.send(entered).is_ok() && !failed {
-                queue.into_iter().for_each(|job| job());
-            }
-        })?;
-        is_ready.recv().map_err(io::Error::other)??;
-        Ok(Self {
-            jobs: Some(jobs),
-            thread: Some(thread),
-        })
-    }
-
-    /// Runs `job` in the namespace and waits for it. Sockets, taps and threads that it makes stay in the
-    /// namespace, wherever they are used. A panic of `job` goes on here.
-    pub fn run<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> T {
-        let (answer, answers) = mpsc::sync_channel(1);
-        let job = Box::new(move || {
-            let outcome = catch_unwind(AssertUnwindSafe(job));
-            // Whoever asked waits for it below.
-            let _nobody = answer.send(outcome);
-        });
-        if let Some(jobs) = &self.jobs {
-            let _ended = jobs.send(job);
-        }
-        match answers.recv() {
-            Ok(Ok(value)) => value,
-            Ok(Err(panic)) => resume_unwind(panic),
-            Err(_) => resume_unwind(Box::new("the thread of the namespace has ended")),
-        }
-    }
-}
-
-impl Drop for NetworkNamespace {
-    fn drop(&mut self) {
-        drop(self.jobs.take());
-        if let Some(thread) = self.thread.take() {
-            // Jobs do not unwind into the thread.
-            let _never = thread.join();
-        }
-    }
-}
-
 /// An interface in the namespace of the calling thread.
 #[derive(Clone, Debug)]
 pub struct Interface {
@@ -178,6 +113,15 @@ impl Interface {
     /// What the system says.
     pub fn set_mtu(&self, mtu: u16) -> io::Result<()> {
         imp::set_mtu(&self.name, mtu)
+    }
+
+    /// Sets how many frames the host queues for whoever reads its other end.
+    ///
+    /// # Errors
+    ///
+    /// What the system says; `Unsupported` on others than Linux.
+    pub fn set_transmit_queue_length(&self, frames: u32) -> io::Result<()> {
+        imp::set_transmit_queue_length(&self.name, frames)
     }
 
     /// Gives it an address in a network of `prefix` bits.
@@ -271,6 +215,16 @@ impl Interface {
     /// What the system says; `Unsupported` on others.
     pub fn add_epair() -> io::Result<[Self; 2]> {
         Ok(imp::add_epair()?.map(Self::named))
+    }
+
+    /// Makes two interfaces of Linux with a cable between them, a veth(4): this one, and one of the name of
+    /// `other` in `namespace`. Both are down. Deleting one deletes both, and so does the end of a namespace.
+    ///
+    /// # Errors
+    ///
+    /// What the system says; `Unsupported` on others.
+    pub fn add_veth(&self, other: &Self, namespace: &NetworkNamespace) -> io::Result<()> {
+        imp::add_veth(&self.name, &other.name, namespace.path())
     }
 
     /// Whether there is an interface of this name.

@@ -42,7 +42,7 @@ impl ConfigSpace {
             LinkState::Up => Self::LINK_UP,
             LinkState::Down => 0,
         };
-        let mac = self.mac.map_or([0; 6], |mac| mac.octets());
+        let mac = self.mac.map_or([0; 6], |mac| mac.bytes());
         let mtu = self.mtu.map_or(0, Mtu::bytes);
         let mut bytes = [0; Self::LENGTH];
         let fields = mac
@@ -50,7 +50,10 @@ impl ConfigSpace {
             .chain(status.to_le_bytes())
             .chain(self.pairs.to_le_bytes())
             .chain(mtu.to_le_bytes());
-        bytes.iter_mut().zip(fields).for_each(|(to, from)| *to = from);
+        bytes
+            .iter_mut()
+            .zip(fields)
+            .for_each(|(to, from)| *to = from);
         bytes
     }
 }

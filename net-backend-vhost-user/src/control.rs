@@ -64,7 +64,14 @@ mod tests {
 
     #[test]
     fn others_are_refused() {
-        for bytes in [&[][..], &[4], &[4, 0, 2], &[4, 1, 2, 0], &[0, 0, 1], &[5, 0, 1]] {
+        for bytes in [
+            &[][..],
+            &[4],
+            &[4, 0, 2],
+            &[4, 1, 2, 0],
+            &[0, 0, 1],
+            &[5, 0, 1],
+        ] {
             assert_eq!(Command::decode(bytes), None, "{bytes:?}");
         }
         let mut sends = vec![5, 0];

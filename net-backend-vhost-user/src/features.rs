@@ -19,7 +19,12 @@ mod transport {
 const ANY_LAYOUT: u64 = 1 << 27;
 
 /// All bits for a backend with these capabilities, of which `pairs` queue pairs are shown.
-pub(crate) fn offered(capabilities: &Capabilities, pairs: u16, has_mac: bool, has_mtu: bool) -> u64 {
+pub(crate) fn offered(
+    capabilities: &Capabilities,
+    pairs: u16,
+    has_mac: bool,
+    has_mtu: bool,
+) -> u64 {
     let mut nic = capabilities.features
         | Features::VERSION_1
         | Features::MRG_RXBUF
@@ -62,7 +67,9 @@ mod tests {
         assert!(!plain.contains(Features::CTRL_GUEST_OFFLOADS));
         capabilities.features = Features::CSUM | Features::GUEST_CSUM | Features::GUEST_TSO4;
         let more = of_nic(offered(&capabilities, 2, true, true));
-        assert!(more.contains(capabilities.features | Features::MQ | Features::MAC | Features::MTU));
+        assert!(
+            more.contains(capabilities.features | Features::MQ | Features::MAC | Features::MTU)
+        );
         assert!(more.contains(Features::CTRL_GUEST_OFFLOADS));
         assert!(!more.contains(Features::HOST_TSO4));
     }

@@ -1,3 +1,13 @@
 //! Network backends as vhost-user devices.
 
+mod config_space;
+mod control;
+mod daemon;
+mod device;
+mod features;
 pub mod queue;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+
+pub use daemon::{Daemon, DaemonError};
+pub use device::{Device, DeviceOptions, Memory, Vring};

@@ -14,6 +14,7 @@ mod stacks;
 mod sys;
 mod tap;
 mod tcp;
+mod virtqueue;
 
 use std::fs;
 use std::path::PathBuf;
@@ -189,7 +190,8 @@ impl Options {
             let details = tap::cases()
                 .chain(tcp::cases())
                 .chain(netgraph::cases())
-                .chain(netmap::cases());
+                .chain(netmap::cases())
+                .chain(virtqueue::cases());
             sections.push(Section::of(details.collect()));
         }
         (sections, left_out)

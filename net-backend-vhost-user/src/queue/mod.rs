@@ -5,10 +5,13 @@
 
 mod chain;
 mod receive;
+mod rings;
+#[cfg(test)]
+mod tests;
 mod transmit;
-mod used;
 
 pub use receive::Receive;
+pub use rings::RingError;
 pub use transmit::Transmit;
 
 /// Frames that are moved before anybody else has a turn.
@@ -26,6 +29,18 @@ pub struct Turn {
     pub interrupt: bool,
     /// Why it ended.
     pub end: End,
+}
+
+impl Default for Turn {
+    /// Nothing was done yet.
+    fn default() -> Self {
+        Self {
+            frames: 0,
+            refused: 0,
+            interrupt: false,
+            end: End::More,
+        }
+    }
 }
 
 /// Why a turn ended.
@@ -51,5 +66,5 @@ pub enum Failure {
     Backend(#[from] net_backend::Error),
     /// The driver's rings are not where they should be.
     #[error("the driver's rings: {0}")]
-    Ring(#[from] virtio_queue::Error),
+    Ring(#[from] RingError),
 }

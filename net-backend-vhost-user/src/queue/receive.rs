@@ -4,11 +4,11 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 
 use net_backend::{GuestBuffers, Received, RxQueue};
-use virtio_queue::{DescriptorChain, Queue, QueueOwnedT, QueueT};
+use virtio_queue::{Queue, QueueT};
 use vm_memory::{Bytes, GuestMemory};
 
-use super::chain::{Check, Direction, Piece, pieces};
-use super::used::Used;
+use super::chain::{Check, Direction, pieces};
+use super::rings::{Piece, Rings, Shown};
 use super::{BURST, End, Failure, Turn};
 
 /// Where a header of 12 bytes says in how many buffers a frame is (virtio 1.2, 5.1.6).
@@ -21,7 +21,7 @@ pub struct Receive {
     room: Room,
     /// Chains that are offered for a frame, in order, and how many bytes each has.
     offered: RefCell<Vec<(u16, usize)>>,
-    used: Option<Used>,
+    shown: Shown,
 }
 
 /// How much room a frame is offered.
@@ -53,7 +53,7 @@ impl Receive {
             buffers: GuestBuffers::new(),
             room,
             offered: RefCell::new(Vec::new()),
-            used: None,
+            shown: Shown::default(),
         }
     }
 
@@ -69,32 +69,38 @@ impl Receive {
     ///
     /// When the backend is gone, or the rings are not in the guest's memory.
     pub fn turn<M: GuestMemory>(&mut self, queue: &mut Queue, memory: &M) -> Result<Turn, Failure> {
-        let mut used = self.used.take().filter(|used| used.follows(queue));
-        let used = used.get_or_insert_with(|| Used::new(queue));
-        let mut turn = Turn {
-            frames: 0,
-            refused: 0,
-            interrupt: false,
-            end: End::More,
-        };
-        queue.disable_notification(memory)?;
-        while turn.end == End::More && turn.frames + turn.refused < BURST {
-            self.frame(queue, memory, &mut turn)?;
-            if turn.end == End::NoBuffers && queue.enable_notification(memory)? {
-                // Buffers came; or the same are there that do not suffice, which a kick will change.
-                let is_same = self.offered.borrow().len() == usize::from(available(queue, memory)?);
-                turn.end = if is_same { End::NoBuffers } else { End::More };
-            }
-        }
-        turn.interrupt = used.show(queue, memory)?;
-        self.used = Some(*used);
+        let rings = Rings::new(queue, memory)?;
+        let mut turn = Turn::default();
+        rings.refuse_kicks();
+        let outcome = self.burst(queue, &rings, memory, &mut turn);
+        turn.interrupt = self.shown.show(&rings, queue);
+        outcome?;
         Ok(turn)
     }
 
-    fn frame<M: GuestMemory>(
+    fn burst<'m, M: GuestMemory>(
         &mut self,
         queue: &mut Queue,
-        memory: &M,
+        rings: &Rings<'m, M>,
+        memory: &'m M,
+        turn: &mut Turn,
+    ) -> Result<(), Failure> {
+        while turn.end == End::More && turn.frames + turn.refused < BURST {
+            self.frame(queue, rings, memory, turn)?;
+            if turn.end == End::NoBuffers && rings.ask_for_kicks(queue)? {
+                // Buffers came; or the same are there that do not suffice, which a kick will change.
+                let is_same = self.offered.borrow().len() == usize::from(rings.offered(queue)?);
+                turn.end = if is_same { End::NoBuffers } else { End::More };
+            }
+        }
+        Ok(())
+    }
+
+    fn frame<'m, M: GuestMemory>(
+        &mut self,
+        queue: &mut Queue,
+        rings: &Rings<'m, M>,
+        memory: &'m M,
         turn: &mut Turn,
     ) -> Result<(), Failure> {
         let needed = match self.room {
@@ -109,51 +115,50 @@ impl Receive {
             },
         };
         let first = queue.next_avail();
+        let last = first.wrapping_add(rings.offered(queue)?);
         let header = Header::default();
-        let offer = self.offer(queue, memory, needed, &header);
+        let offer = self.offer(rings, (first, last), memory, needed, &header)?;
         let offered = self.offered.borrow();
         let taken = match offer {
             // It does not fit in what the driver has; the chains are as good as before.
-            Ok(Offer::Taken(received)) if received.truncated => {
+            Offer::Taken(received) if received.truncated => {
                 turn.refused += 1;
                 0
             }
-            Ok(Offer::Taken(received)) => {
+            Offer::Taken(received) => {
                 turn.frames += 1;
-                let count = fill(queue, memory, &offered, received)?;
+                let count = fill(queue, rings, &offered, received);
                 if count > 1 {
                     header.tell(count);
                 }
                 count
             }
             // None of them is of use: a driver that makes such chains loses what it made with them.
-            Ok(Offer::Bad) => {
+            Offer::Bad => {
                 for (head, _) in &*offered {
-                    Used::put(queue, memory, *head, 0)?;
+                    rings.put(queue, *head, 0);
                 }
                 turn.refused += 1;
                 u16::try_from(offered.len()).unwrap_or(u16::MAX)
             }
-            Ok(Offer::TooLittle) => {
+            Offer::TooLittle => {
                 turn.end = End::NoBuffers;
                 0
             }
-            Ok(Offer::NoFrame) => {
+            Offer::NoFrame => {
                 turn.end = End::Idle;
                 0
-            }
-            Err(error) => {
-                queue.set_next_avail(first);
-                return Err(error);
             }
         };
         queue.set_next_avail(first.wrapping_add(taken));
         Ok(())
     }
 
+    /// Offers chains to the next frame, of those from place `first` to `last` of the available ring.
     fn offer<'m, M: GuestMemory>(
         &mut self,
-        queue: &mut Queue,
+        rings: &Rings<'m, M>,
+        (first, last): (u16, u16),
         memory: &'m M,
         needed: usize,
         header: &Header<'m, M>,
@@ -162,8 +167,13 @@ impl Receive {
         let offered = &self.offered;
         offered.borrow_mut().clear();
         let room = || -> usize { offered.borrow().iter().map(|(_, bytes)| bytes).sum() };
-        let chains = queue.iter(memory)?;
-        let pieces = gather(chains, memory, needed, offered, &check);
+        let mut next = first;
+        let heads = std::iter::from_fn(|| {
+            let head = (next != last).then(|| rings.head(next));
+            next = next.wrapping_add(1);
+            head
+        });
+        let pieces = gather(rings, heads.fuse(), memory, needed, offered, &check);
         let noted = pieces.inspect(|piece| header.note(piece));
         let backend = &mut self.backend;
         let received =
@@ -172,10 +182,9 @@ impl Receive {
                     true => backend.recv(pieces),
                     false => Ok(None),
                 })?;
-        let is_bad = !check.is_good() && !offered.borrow().is_empty();
         Ok(match received {
             Some(received) => Offer::Taken(received),
-            None if is_bad => Offer::Bad,
+            None if check.is_bad() => Offer::Bad,
             None if room() < needed => Offer::TooLittle,
             None => Offer::NoFrame,
         })
@@ -203,33 +212,32 @@ enum Offer {
 }
 
 /// Pieces of as many chains as it takes to have `needed` bytes. Which ones is noted, and whether they are good.
-fn gather<'m, 'c, M: GuestMemory>(
-    mut chains: impl Iterator<Item = DescriptorChain<&'m M>>,
+fn gather<'m, M: GuestMemory>(
+    rings: &Rings<'m, M>,
+    mut heads: impl Iterator<Item = u16>,
     memory: &'m M,
     needed: usize,
-    offered: &'c RefCell<Vec<(u16, usize)>>,
-    check: &'c Check,
+    offered: &RefCell<Vec<(u16, usize)>>,
+    check: &Check,
 ) -> impl Iterator<Item = Piece<'m, M>> {
-    let room = Cell::new(0);
+    let mut room = 0;
     let mut current = None;
     std::iter::from_fn(move || {
         loop {
             if let Some(piece) = current.as_mut().and_then(Iterator::next) {
                 let piece: Piece<'m, M> = piece;
-                room.set(room.get() + piece.len());
+                room += piece.len();
                 if let Some((_, bytes)) = offered.borrow_mut().last_mut() {
                     *bytes += piece.len();
                 }
                 return Some(piece);
             }
-            let is_bad = current.is_some() && !check.is_good();
-            if is_bad || (room.get() >= needed && current.is_some()) {
+            if check.is_bad() || (current.is_some() && room >= needed) {
                 return None;
             }
-            let chain = chains.next()?;
-            offered.borrow_mut().push((chain.head_index(), 0));
-            check.begin();
-            current = Some(pieces(chain, memory, Direction::Writable, check));
+            let head = heads.next()?;
+            offered.borrow_mut().push((head, 0));
+            current = Some(pieces(rings, head, memory, Direction::Writable, check));
         }
     })
 }
@@ -237,32 +245,21 @@ fn gather<'m, 'c, M: GuestMemory>(
 /// Puts those of the chains that a frame is in into the used ring; how many there are.
 fn fill<M: GuestMemory>(
     queue: &mut Queue,
-    memory: &M,
+    rings: &Rings<'_, M>,
     offered: &[(u16, usize)],
     received: Received,
-) -> Result<u16, Failure> {
+) -> u16 {
     let (mut left, mut count) = (received.length, 0);
     for (head, room) in offered {
         let here = left.min(*room);
-        Used::put(
-            queue,
-            memory,
-            *head,
-            u32::try_from(here).unwrap_or(u32::MAX),
-        )?;
+        rings.put(queue, *head, u32::try_from(here).unwrap_or(u32::MAX));
         count += 1;
         left -= here;
         if left == 0 {
             break;
         }
     }
-    Ok(count)
-}
-
-/// Chains that the driver has for us.
-fn available<M: GuestMemory>(queue: &Queue, memory: &M) -> Result<u16, Failure> {
-    let index = queue.avail_idx(memory, std::sync::atomic::Ordering::Acquire)?;
-    Ok(index.0.wrapping_sub(queue.next_avail()))
+    count
 }
 
 /// Where in guest memory the header says in how many buffers its frame is: the two bytes may be in two descriptors.

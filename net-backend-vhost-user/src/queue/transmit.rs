@@ -1,23 +1,20 @@
 //! Frames from the driver.
 
-use std::{array, fmt};
+use std::fmt;
 
 use net_backend::{DropReason, GuestFrame, Sent, TxQueue};
-use virtio_queue::{DescriptorChain, Queue, QueueOwnedT, QueueT};
+use virtio_queue::{Queue, QueueT};
 use vm_memory::GuestMemory;
 
 use super::chain::{Check, Direction, pieces};
-use super::used::Used;
+use super::rings::{Rings, Shown};
 use super::{BURST, End, Failure, Turn};
-
-/// Chains that are looked up at a time.
-const BATCH: usize = 16;
 
 /// Moves frames from a driver's transmit queue to a backend.
 pub struct Transmit {
     backend: Box<dyn TxQueue>,
     frame: GuestFrame,
-    used: Option<Used>,
+    shown: Shown,
 }
 
 impl Transmit {
@@ -27,7 +24,7 @@ impl Transmit {
         Self {
             backend,
             frame: GuestFrame::new(),
-            used: None,
+            shown: Shown::default(),
         }
     }
 
@@ -45,71 +42,62 @@ impl Transmit {
     ///
     /// When the backend is gone, or the rings are not in the guest's memory.
     pub fn turn<M: GuestMemory>(&mut self, queue: &mut Queue, memory: &M) -> Result<Turn, Failure> {
-        let mut used = self.used.take().filter(|used| used.follows(queue));
-        let used = used.get_or_insert_with(|| Used::new(queue));
-        let mut turn = Turn {
-            frames: 0,
-            refused: 0,
-            interrupt: false,
-            end: End::More,
+        let rings = Rings::new(queue, memory)?;
+        let mut turn = Turn::default();
+        rings.refuse_kicks();
+        let outcome = self.burst(queue, &rings, memory, &mut turn);
+        let flushed = match turn.frames {
+            0 => Ok(()),
+            _ => self.backend.flush(),
         };
-        queue.disable_notification(memory)?;
-        while turn.end == End::More && turn.frames + turn.refused < BURST {
-            self.batch(queue, memory, &mut turn)?;
-            // What came since the driver was told to kick again is in the next turn.
-            if turn.end == End::Idle && queue.enable_notification(memory)? {
-                turn.end = End::More;
-            }
-        }
-        if turn.frames > 0 {
-            self.backend.flush()?;
-        }
-        turn.interrupt = used.show(queue, memory)?;
-        self.used = Some(*used);
+        turn.interrupt = self.shown.show(&rings, queue);
+        outcome?;
+        flushed?;
         Ok(turn)
     }
 
-    fn batch<M: GuestMemory>(
+    fn burst<'m, M: GuestMemory>(
         &mut self,
         queue: &mut Queue,
-        memory: &M,
+        rings: &Rings<'m, M>,
+        memory: &'m M,
         turn: &mut Turn,
     ) -> Result<(), Failure> {
-        let mut chains = queue.iter(memory)?;
-        let batch: [Option<DescriptorChain<&M>>; BATCH] = array::from_fn(|_| chains.next());
-        let end = queue.next_avail();
-        let mut left = u16::try_from(batch.iter().flatten().count()).unwrap_or(0);
-        if left == 0 {
-            turn.end = End::Idle;
-        }
-        for chain in batch.into_iter().flatten() {
-            let head = chain.head_index();
-            match self.send(chain, memory) {
-                Ok(Sent::Busy { retry_after }) => {
-                    turn.end = End::Busy(retry_after);
-                    break;
+        let mut left = rings.offered(queue)?;
+        while turn.frames + turn.refused < BURST {
+            if left == 0 {
+                left = rings.offered(queue)?;
+                if left == 0 && !rings.ask_for_kicks(queue)? {
+                    turn.end = End::Idle;
+                    return Ok(());
                 }
-                Ok(Sent::Queued) => turn.frames += 1,
-                Ok(Sent::Dropped(_)) => turn.refused += 1,
-                Err(error) => {
-                    queue.set_next_avail(end.wrapping_sub(left));
-                    return Err(error.into());
+                // What came since the driver was told to kick again is looked at now.
+                continue;
+            }
+            let head = rings.head(queue.next_avail());
+            match self.send(rings, head, memory)? {
+                Sent::Queued => turn.frames += 1,
+                Sent::Dropped(_) => turn.refused += 1,
+                Sent::Busy { retry_after } => {
+                    turn.end = End::Busy(retry_after);
+                    return Ok(());
                 }
             }
-            Used::put(queue, memory, head, 0)?;
+            queue.set_next_avail(queue.next_avail().wrapping_add(1));
+            rings.put(queue, head, 0);
             left -= 1;
         }
-        queue.set_next_avail(end.wrapping_sub(left));
         Ok(())
     }
 
-    fn send<M: GuestMemory>(
+    fn send<'m, M: GuestMemory>(
         &mut self,
-        chain: DescriptorChain<&M>,
-        memory: &M,
+        rings: &Rings<'m, M>,
+        head: u16,
+        memory: &'m M,
     ) -> net_backend::Result<Sent> {
         let check = Check::default();
-        let pieces = pieces(chain, memory, Direction::Readable, &check);
+        let pieces = pieces(rings, head, memory, Direction::Readable, &check);
         let backend = &mut self.backend;
         self.frame.with(pieces, |pieces| match check.is_good() {
             true => backend.send(pieces),

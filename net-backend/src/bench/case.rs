@@ -40,24 +40,9 @@ pub trait Case {
     /// Who does it.
     fn contestants(&self) -> Vec<Contestant>;
 
-    /// Who is compared with whom: by default each of the library's with each that is not, where both are at the same
-    /// [`at`](Contestant::at), or the other is nowhere.
+    /// Who is compared with whom: [by role](Pair::by_role), unless this says otherwise.
     fn pairs(&self) -> Vec<Pair> {
-        let all = self.contestants();
-        let contenders = all.iter().enumerate();
-        let contenders = contenders.filter(|(_, it)| it.role == Role::Library);
-        contenders
-            .flat_map(|(contender, one)| {
-                let others = all.iter().enumerate();
-                let others = others.filter(move |(_, other)| {
-                    other.role != Role::Library && (other.at.is_none() || other.at == one.at)
-                });
-                others.map(move |(reference, _)| Pair {
-                    contender,
-                    reference,
-                })
-            })
-            .collect()
+        Pair::by_role(&self.contestants())
     }
 
     /// What there is to say beside the figures, one line each. Asked for when all is measured.
@@ -69,7 +54,8 @@ pub trait Case {
     ///
     /// # Errors
     ///
-    /// If something is in the way. The contestant is then left out.
+    /// If something is in the way. The contestant is then left out, which is a failure unless the error is
+    /// [`Unavailable`].
     fn prepare(&mut self, contestant: usize) -> Outcome<()>;
 
     /// Does it at least once; returns how many units were done. With [`Clock::Value`] that is the figure itself.
@@ -152,6 +138,29 @@ pub enum Role {
     Peer,
 }
 
+/// Why a contestant cannot do it, where nothing is wrong with that: it does not offer it, or this machine does not have it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unavailable {
+    reason: String,
+}
+
+impl Unavailable {
+    /// For this reason.
+    pub fn new(reason: impl fmt::Display) -> Self {
+        Self {
+            reason: reason.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for Unavailable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.reason)
+    }
+}
+
+impl Error for Unavailable {}
+
 /// Two contestants, by their places.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pair {
@@ -159,6 +168,28 @@ pub struct Pair {
     pub contender: usize,
     /// Beside whom.
     pub reference: usize,
+}
+
+impl Pair {
+    /// Each of the library's beside each that is not, where both are at the same [`at`](Contestant::at), or the other is
+    /// nowhere.
+    #[must_use]
+    pub fn by_role(all: &[Contestant]) -> Vec<Self> {
+        let contenders = all.iter().enumerate();
+        let contenders = contenders.filter(|(_, it)| it.role == Role::Library);
+        contenders
+            .flat_map(|(contender, one)| {
+                let others = all.iter().enumerate();
+                let others = others.filter(move |(_, other)| {
+                    other.role != Role::Library && (other.at.is_none() || other.at == one.at)
+                });
+                others.map(move |(reference, _)| Self {
+                    contender,
+                    reference,
+                })
+            })
+            .collect()
+    }
 }
 
 /// What is counted.
@@ -174,7 +205,7 @@ pub enum Unit {
     RoundTrip,
     /// A TCP connection from beginning to end: how many there are in a second counts.
     Connection,
-    /// Datagrams that arrived: how many there are in a second counts.
+    /// Datagrams: how many arrive in a second counts.
     Datagram,
     /// Bytes of memory: as few as possible.
     Memory,

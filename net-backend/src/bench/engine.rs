@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::case::{Case, Clock, Contestant, Outcome, Pair, Role};
+use super::case::{Case, Clock, Contestant, Outcome, Pair, Role, Unavailable, Unit};
 use super::clock::{process_time, thread_time};
 use super::control::Control;
 use super::random::Random;
@@ -175,6 +175,13 @@ impl Bench {
         if sample.units == 0 {
             return Err("nothing was done".into());
         }
+        sample.counts = match case.unit() {
+            Unit::Datagram => sample.units.saturating_sub(sample.lost),
+            _ => sample.units,
+        };
+        if sample.counts == 0 {
+            return Err("nothing arrived".into());
+        }
         sample.counted = self.allocations.is_some();
         Ok(sample)
     }
@@ -194,6 +201,8 @@ struct Sample {
     cpu: Duration,
     units: u64,
     lost: u64,
+    /// Of the units, those that the time is divided by.
+    counts: u64,
     allocations: u64,
     counted: bool,
     latencies: Vec<u32>,
@@ -217,7 +226,7 @@ impl Samples {
     /// For a unit, in each round.
     fn each(&self, what: impl Fn(&Sample) -> Duration) -> Vec<f64> {
         let rounds = self.rounds.iter();
-        let each = rounds.map(|it| what(it).as_secs_f64() * 1e9 / float(it.units));
+        let each = rounds.map(|it| what(it).as_secs_f64() * 1e9 / float(it.counts));
         each.collect()
     }
 
@@ -302,7 +311,7 @@ fn cpu_time(clock: Clock) -> Duration {
     }
 }
 
-fn failed(contestant: &Contestant, error: &dyn std::error::Error) -> LeftOut {
+fn failed(contestant: &Contestant, error: &(dyn std::error::Error + 'static)) -> LeftOut {
     let mut why = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
@@ -312,13 +321,12 @@ fn failed(contestant: &Contestant, error: &dyn std::error::Error) -> LeftOut {
     LeftOut {
         what: contestant.name.clone(),
         why,
-        is_failure: contestant.role != Role::Peer,
+        is_failure: contestant.role != Role::Peer && !error.is::<Unavailable>(),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::case::Unit;
     use super::*;
 
     /// Work that takes no time, of two; the other one may fail.

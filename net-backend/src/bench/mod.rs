@@ -9,17 +9,23 @@
 
 mod case;
 mod clock;
+mod compare;
 mod control;
 mod engine;
+pub mod frames;
+mod goals;
 mod machine;
 mod random;
 mod report;
 mod row;
 mod spread;
+mod text;
 
-pub use case::{Case, Clock, Contestant, Outcome, Pair, Role, Unit};
+pub use case::{Case, Clock, Contestant, Outcome, Pair, Role, Unavailable, Unit};
 pub use clock::{process_time, thread_time};
+pub use compare::{Change, Changes};
 pub use engine::{Bench, Plan, Progress};
+pub use goals::{Goals, Rule, Unused};
 pub use machine::Machine;
 pub use report::{LeftOut, Report};
 pub use row::{Better, Compared, Figure, Goal, Latency, Row, Verdict};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use net_backend::bench::{self, Clock, Contestant, Outcome, Role, Unit};
+use net_backend::bench::{self, Clock, Contestant, Outcome, Pair, Role, Unit};
 
 /// A case of [`net_backend::bench`], with errors that say where they are from.
 pub(super) trait Case {
@@ -31,6 +31,11 @@ pub(super) trait Case {
     /// Who does it.
     fn contestants(&self) -> Vec<Contestant> {
         two("library", "by hand")
+    }
+
+    /// Who is compared with whom.
+    fn pairs(&self) -> Vec<Pair> {
+        Pair::by_role(&self.contestants())
     }
 
     /// What the table has to say beside the figures, one line each.
@@ -124,6 +129,10 @@ impl bench::Case for Adapted {
 
     fn contestants(&self) -> Vec<Contestant> {
         self.0.contestants()
+    }
+
+    fn pairs(&self) -> Vec<Pair> {
+        self.0.pairs()
     }
 
     fn remarks(&self) -> Vec<String> {

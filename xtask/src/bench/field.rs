@@ -34,7 +34,7 @@ impl Field {
         };
         let (mut uris, mut left_out) = (Vec::new(), Vec::new());
         for uri in wanted {
-            match net_backend::open(&uri) {
+            match net_backend::open(&openable(&uri)) {
                 Ok(_) => uris.push(uri),
                 Err(error) => left_out.push(LeftOut {
                     what: uri,
@@ -60,6 +60,16 @@ impl Field {
     }
 }
 
+/// What is opened for a URI of the field: a tap without a name gets one.
+pub(super) fn openable(uri: &str) -> String {
+    match uri.strip_prefix("tap:") {
+        Some(rest) if rest.is_empty() || rest.starts_with('?') && !rest.contains("fd") => {
+            format!("tap:bench%d{rest}")
+        }
+        _ => uri.to_owned(),
+    }
+}
+
 /// Cases, and what cannot be measured.
 #[derive(Default)]
 pub(super) struct Section {
@@ -73,6 +83,20 @@ impl Section {
         Self {
             cases,
             left_out: Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_taps_without_a_name_get_one() {
+        assert_eq!(openable("tap:"), "tap:bench%d");
+        assert_eq!(openable("tap:?mtu=9000"), "tap:bench%d?mtu=9000");
+        for uri in ["tap:x?mtu=9000", "tap:?fd=3", "slirp:", "loopback:"] {
+            assert_eq!(openable(uri), uri);
         }
     }
 }

@@ -11,9 +11,9 @@
 //! Each of `linux` and `no_namespaces` supplies:
 //!
 //! - `enter_private_network`, `enter_new_network`: a namespace for the process, one for the calling thread;
-//!   `allow_namespaces`: the right to make them;
-//! - `add_ipv4`, `set_default_route`, `enable_ipv6`, `ipv6_addresses`, `throttle`: what is set in one's own namespace
-//!   only;
+//!   `allow_namespaces`: the right to make them; `network_path`: where others can enter that of the calling thread;
+//! - `set_transmit_queue_length`, `add_veth`, `add_ipv4`, `set_default_route`, `enable_ipv6`, `ipv6_addresses`, `throttle`:
+//!   what is set in one's own namespace only;
 //! - `IcmpSocket`: a raw socket.
 
 #[cfg(target_os = "freebsd")]

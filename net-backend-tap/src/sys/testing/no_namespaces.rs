@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 fn unsupported<T>() -> io::Result<T> {
@@ -18,6 +19,18 @@ pub(crate) fn allow_namespaces() -> io::Result<()> {
 }
 
 pub(crate) fn enter_new_network() -> io::Result<()> {
+    unsupported()
+}
+
+pub(crate) fn network_path() -> io::Result<PathBuf> {
+    unsupported()
+}
+
+pub(crate) fn set_transmit_queue_length(_: &str, _: u32) -> io::Result<()> {
+    unsupported()
+}
+
+pub(crate) fn add_veth(_: &str, _: &str, _: &Path) -> io::Result<()> {
     unsupported()
 }
 

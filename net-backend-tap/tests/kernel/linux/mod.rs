@@ -1,6 +1,7 @@
 //! The harness: a network namespace of its own before there is a thread.
 
 mod bad_input;
+mod cable;
 mod opening;
 
 use std::fs::File;
@@ -16,7 +17,10 @@ pub(super) fn main() -> ExitCode {
         .and_then(|()| File::options().read(true).write(true).open("/dev/net/tun"))
         .err()
         .map(|error| error.to_string());
-    let cases = bad_input::cases().into_iter().chain(opening::cases());
+    let cases = bad_input::cases()
+        .into_iter()
+        .chain(opening::cases())
+        .chain(cable::cases());
     run(cases, unavailable)
 }
 

@@ -1,9 +1,10 @@
 //! Settings of interfaces, through rtnetlink(7).
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr};
-use std::path::PathBuf;
+use std::os::fd::AsRawFd;
+use std::path::{Path, PathBuf};
 
 use net_backend_core::MacAddr;
 use rustix::net::netdevice::name_to_index;
@@ -15,6 +16,8 @@ use crate::sys::imp::netlink::{self, attribute, family, request};
 const IFF_UP: u32 = 1;
 /// `TCA_TBF_PARMS` (include/uapi/linux/pkt_sched.h).
 const TCA_TBF_PARMS: u16 = 1;
+/// `VETH_INFO_PEER` (include/uapi/linux/veth.h).
+const VETH_INFO_PEER: u16 = 1;
 
 pub(crate) fn set_up(name: &str, up: bool) -> io::Result<()> {
     let flags = if up { IFF_UP } else { 0 };
@@ -27,6 +30,13 @@ pub(crate) fn set_mtu(name: &str, mtu: u16) -> io::Result<()> {
     attribute(&mut message, libc::IFLA_MTU, &u32::from(mtu).to_ne_bytes());
     request(libc::RTM_NEWLINK, 0, &message)
         .map_err(|error| failed(name, "setting the MTU of", &error))
+}
+
+pub(crate) fn set_transmit_queue_length(name: &str, frames: u32) -> io::Result<()> {
+    let mut message = link(name, 0, 0)?;
+    attribute(&mut message, libc::IFLA_TXQLEN, &frames.to_ne_bytes());
+    request(libc::RTM_NEWLINK, 0, &message)
+        .map_err(|error| failed(name, "setting the queue length of", &error))
 }
 
 pub(crate) fn add_ipv4(name: &str, address: Ipv4Addr, prefix: u8) -> io::Result<()> {
@@ -87,6 +97,24 @@ pub(crate) fn add_bridge(name: &str) -> io::Result<()> {
     attribute(&mut message, libc::IFLA_LINKINFO, &kind);
     request(libc::RTM_NEWLINK, netlink::CREATE, &message)
         .map_err(|error| failed(name, "making the bridge", &error))
+}
+
+pub(crate) fn add_veth(name: &str, other: &str, namespace: &Path) -> io::Result<()> {
+    let namespace = File::open(namespace)?;
+    let mut peer = netlink::link(0, 0, 0);
+    attribute(&mut peer, libc::IFLA_IFNAME, other.as_bytes());
+    let descriptor = namespace.as_raw_fd().to_ne_bytes();
+    attribute(&mut peer, libc::IFLA_NET_NS_FD, &descriptor);
+    let (mut data, mut kind) = (Vec::new(), Vec::new());
+    attribute(&mut data, VETH_INFO_PEER, &peer);
+    attribute(&mut kind, libc::IFLA_INFO_KIND, b"veth");
+    attribute(&mut kind, libc::IFLA_INFO_DATA, &data);
+    // The kernel brings none up that has no other end yet.
+    let mut message = netlink::link(0, 0, 0);
+    attribute(&mut message, libc::IFLA_IFNAME, name.as_bytes());
+    attribute(&mut message, libc::IFLA_LINKINFO, &kind);
+    request(libc::RTM_NEWLINK, netlink::CREATE, &message)
+        .map_err(|error| failed(name, "making the veth", &error))
 }
 
 pub(crate) fn join_bridge(name: &str, bridge: &str) -> io::Result<()> {

@@ -13,11 +13,12 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 pub(crate) use icmp::IcmpSocket;
 pub(crate) use interface::{
-    add_bridge, add_epair, add_ipv4, delete, delete_when_closed, disable_ipv6, enable_ipv6, exists,
-    ipv6_addresses, join_bridge, set_default_route, set_mac, set_mtu, set_up, throttle,
+    add_bridge, add_epair, add_ipv4, add_veth, delete, delete_when_closed, disable_ipv6,
+    enable_ipv6, exists, ipv6_addresses, join_bridge, set_default_route, set_mac, set_mtu,
+    set_transmit_queue_length, set_up, throttle,
 };
 pub(crate) use namespace::{
-    allow_namespaces, enter_new_network, enter_private_network, prepare_interfaces,
+    allow_namespaces, enter_new_network, enter_private_network, network_path, prepare_interfaces,
 };
 pub(crate) use packet::PacketSocket;
 

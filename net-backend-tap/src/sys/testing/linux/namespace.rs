@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
 use rustix::process::{getegid, geteuid};
@@ -39,6 +39,13 @@ pub(crate) fn enter_new_network() -> io::Result<()> {
         "unshare of the network namespace (needs CAP_SYS_ADMIN, or a private network to begin with)",
     ))?;
     prepare()
+}
+
+pub(crate) fn network_path() -> io::Result<PathBuf> {
+    // Its own thread's namespace is what another thread's /proc/self does not show.
+    let thread = fs::read_link("/proc/thread-self")
+        .map_err(|error| io::Error::new(error.kind(), format!("/proc/thread-self: {error}")))?;
+    Ok(Path::new("/proc").join(thread).join("ns/net"))
 }
 
 /// A user namespace in which this user is root, and the namespaces of `others` in it.

@@ -1,0 +1,270 @@
+//! A virtio-net device whose frames go to a backend.
+
+mod control_queue;
+mod frontend;
+mod pair;
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use net_backend::{
+    Activation, Capabilities, Event, HeaderLength, LinkState, MacAddr, Mtu, NetBackend,
+};
+use vhost_user_backend::bitmap::BitmapMmapRegion;
+use vhost_user_backend::{VringEpollHandler, VringMutex};
+use vm_memory::{GuestMemoryAtomic, GuestMemoryMmap};
+
+use crate::config_space::ConfigSpace;
+use crate::features;
+use pair::{Pair, Poller};
+
+/// Guest memory as a frontend shares it, with the dirty pages that it wants to know.
+pub type Memory = GuestMemoryMmap<BitmapMmapRegion>;
+
+/// A virtqueue as `vhost-user-backend` keeps it.
+pub type Vring = VringMutex<GuestMemoryAtomic<Memory>>;
+
+/// What a device looks like.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DeviceOptions {
+    /// Queue pairs that are shown to the driver; those that the backend has at most, if `None`.
+    pub pairs: Option<u16>,
+    /// The NIC's address; the backend's if it has one, if `None`.
+    pub mac: Option<MacAddr>,
+}
+
+/// A virtio-net device behind a vhost-user connection: what [`vhost_user_backend::VhostUserDaemon`] serves.
+///
+/// It has a thread for each queue pair, which `vhost-user-backend` makes. Backend and device outlive connections: a frontend that
+/// comes back finds the same network. What goes wrong with a guest or a frontend is counted and told, and ends nothing.
+pub struct Device {
+    capabilities: Capabilities,
+    mac: Option<MacAddr>,
+    pairs: Vec<Mutex<Option<Pair>>>,
+    control: Mutex<Control>,
+    memory: GuestMemoryAtomic<Memory>,
+    refused: AtomicU64,
+    tell: Box<dyn Fn(&str) + Send + Sync>,
+}
+
+/// What is shared by the threads, and rarely needed.
+struct Control {
+    backend: Box<dyn NetBackend>,
+    acknowledged: u64,
+    /// Which pairs' rings the driver uses.
+    in_use: Vec<bool>,
+    /// Pairs that the driver asked for on the control queue.
+    asked: Option<u16>,
+    /// Pairs that are active.
+    active: u16,
+    /// The threads of this connection.
+    pollers: Vec<Weak<VringEpollHandler<Arc<Device>>>>,
+    is_gone: bool,
+}
+
+impl Device {
+    /// A device for this backend, which is not active. `tell` is called with what goes wrong, from any thread.
+    ///
+    /// # Errors
+    ///
+    /// [`net_backend::Error::QueuePairs`] if more pairs are to be shown than the backend has.
+    pub fn new(
+        backend: Box<dyn NetBackend>,
+        options: &DeviceOptions,
+        tell: impl Fn(&str) + Send + Sync + 'static,
+    ) -> net_backend::Result<Self> {
+        let capabilities = backend.capabilities().clone();
+        let most = capabilities.max_queue_pairs.min(Self::MOST_PAIRS);
+        let pairs = options.pairs.unwrap_or(most);
+        if pairs == 0 || pairs > most {
+            return Err(net_backend::Error::QueuePairs {
+                scheme: capabilities.scheme,
+                asked: pairs,
+                most,
+            });
+        }
+        Ok(Self {
+            mac: options.mac.or(capabilities.mac),
+            pairs: (0..pairs).map(|_| Mutex::new(None)).collect(),
+            control: Mutex::new(Control {
+                backend,
+                acknowledged: 0,
+                in_use: vec![false; pairs.into()],
+                asked: None,
+                active: 0,
+                pollers: Vec::new(),
+                is_gone: false,
+            }),
+            memory: GuestMemoryAtomic::new(Memory::new()),
+            refused: AtomicU64::new(0),
+            tell: Box::new(tell),
+            capabilities,
+        })
+    }
+
+    /// Queue pairs at most: the mask of a thread's queues has 64 bits (`vhost-user-backend`).
+    const MOST_PAIRS: u16 = 31;
+
+    /// Queue pairs that are shown to the driver.
+    #[must_use]
+    pub fn queue_pairs(&self) -> u16 {
+        u16::try_from(self.pairs.len()).unwrap_or(Self::MOST_PAIRS)
+    }
+
+    /// The guest's memory, for [`VhostUserDaemon::new`](vhost_user_backend::VhostUserDaemon::new).
+    #[must_use]
+    pub fn memory(&self) -> GuestMemoryAtomic<Memory> {
+        self.memory.clone()
+    }
+
+    /// Chains of the driver's that were not frames, or frames that the backend refused, since the beginning.
+    #[must_use]
+    pub fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
+    }
+
+    /// Says which threads serve the connection that begins: those of
+    /// [`VhostUserDaemon::get_epoll_handlers`](vhost_user_backend::VhostUserDaemon::get_epoll_handlers).
+    pub fn connected(&self, threads: &[Arc<VringEpollHandler<Arc<Self>>>]) {
+        let mut control = self.control();
+        control.pollers = threads.iter().map(Arc::downgrade).collect();
+        let poller = Poller::new(&control, 0);
+        if let (Some(source), Some(poller)) = (control.backend.events(), poller) {
+            poller.watch(source, self.event(Listener::Events));
+        }
+    }
+
+    /// Ends what the connection began: the queues stop, and nothing is negotiated any more.
+    pub fn disconnected(&self) {
+        let mut control = self.control();
+        self.reset(&mut control);
+        if let (Some(source), Some(poller)) = (control.backend.events(), Poller::new(&control, 0)) {
+            poller.forget(source, self.event(Listener::Events));
+        }
+        control.pollers.clear();
+        drop(control);
+        let memory = self.memory.lock();
+        // Not the guest's any more.
+        memory
+            .unwrap_or_else(PoisonError::into_inner)
+            .replace(Memory::new());
+    }
+
+    /// Tells what went wrong.
+    pub(crate) fn tell(&self, what: &str) {
+        (self.tell)(what);
+    }
+
+    fn reset(&self, control: &mut Control) {
+        control.in_use.fill(false);
+        control.asked = None;
+        control.acknowledged = 0;
+        self.settle(control);
+    }
+
+    /// Makes as many pairs active as the driver uses, if there are not so many.
+    fn settle(&self, control: &mut Control) {
+        let in_use = control.in_use.iter().take_while(|it| **it).count();
+        let in_use = u16::try_from(in_use).unwrap_or(Self::MOST_PAIRS);
+        let wanted = in_use.min(control.asked.unwrap_or(in_use));
+        if wanted == control.active || control.is_gone {
+            return;
+        }
+        let mut slots: Vec<_> = self.pairs.iter().map(lock).collect();
+        for (index, slot) in slots.iter_mut().enumerate() {
+            if let Some(pair) = slot.take() {
+                pair.end(Poller::new(control, index).as_ref(), self);
+            }
+        }
+        control.active = 0;
+        if wanted == 0 {
+            return;
+        }
+        let nic = features::of_nic(control.acknowledged);
+        let with = Activation::negotiated(nic, wanted);
+        match control.backend.activate(&with) {
+            Ok(pairs) => {
+                control.active = wanted;
+                let longest = self.longest(with.header);
+                for (index, (slot, queues)) in slots.iter_mut().zip(pairs).enumerate() {
+                    let pair = Pair::new(queues, nic, longest);
+                    pair.begin(Poller::new(control, index).as_ref(), self);
+                    **slot = Some(pair);
+                }
+            }
+            Err(error) => (self.tell)(&format!("cannot activate {wanted} queue pairs: {error}")),
+        }
+    }
+
+    /// Bytes of the longest frame that the driver can be given, header included.
+    fn longest(&self, header: HeaderLength) -> usize {
+        self.capabilities.max_frame.buffer_length(header)
+    }
+
+    /// Takes what the backend has to tell.
+    fn take_events(&self) {
+        let mut control = self.control();
+        while let Some(event) = control.backend.next_event() {
+            if event == Event::Gone {
+                control.is_gone = true;
+                (self.tell)("the backend is gone");
+            }
+        }
+    }
+
+    fn config_space(&self) -> ConfigSpace {
+        let control = self.control();
+        let link = match control.is_gone {
+            true => LinkState::Down,
+            false => control.backend.link(),
+        };
+        ConfigSpace {
+            mac: self.mac,
+            link,
+            pairs: self.queue_pairs(),
+            mtu: self.mtu(),
+        }
+    }
+
+    fn mtu(&self) -> Option<Mtu> {
+        self.capabilities.mtu
+    }
+
+    fn control(&self) -> MutexGuard<'_, Control> {
+        lock(&self.control)
+    }
+
+    fn queues(&self) -> usize {
+        2 * self.pairs.len() + 1
+    }
+
+    /// What a thread's poller calls something of ours: behind the queues' numbers and one more.
+    fn event(&self, listener: Listener) -> u16 {
+        u16::try_from(self.queues()).unwrap_or(u16::MAX - 8) + 1 + listener as u16
+    }
+}
+
+impl fmt::Debug for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Device")
+            .field("capabilities", &self.capabilities)
+            .field("pairs", &self.pairs.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a thread waits for besides kicks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Listener {
+    Receive,
+    Transmit,
+    Retry,
+    Events,
+}
+
+/// A panic of another thread leaves nothing half done that matters here: queues are set up anew, or go on where they were.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
