@@ -1,58 +1,66 @@
 //! Connections of frontends to a device.
 
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::{fmt, io};
+use std::{fmt, fs, io};
 
+use tempfile::TempDir;
 use vhost::vhost_user::Listener;
 use vhost_user_backend::VhostUserDaemon;
 
 use crate::device::Device;
+use crate::relay::relay;
 
-/// A device behind a socket, for one frontend at a time. A frontend that goes and comes back finds the same network.
+/// What serves a device to frontends, one at a time. A frontend that goes and comes back finds the same network.
 pub struct Daemon {
     device: Arc<Device>,
-    path: PathBuf,
-    listener: Listener,
+    /// Where `vhost-user-backend` takes what is relayed to it: in a directory that nobody else may enter.
+    inner: Listener,
+    inner_path: PathBuf,
+    _directory: TempDir,
 }
 
-/// Why a device cannot be served any more.
+/// Why a device cannot be served.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DaemonError {
-    /// The socket cannot be made.
-    #[error("cannot listen on {path}: {source}")]
-    Listen {
-        /// Where.
+    /// A socket cannot be made, or not be used any more.
+    #[error("{what} {path}: {source}", path = path.display())]
+    Socket {
+        /// What was tried.
+        what: &'static str,
+        /// With which.
         path: PathBuf,
-        /// Why.
+        /// Why it failed.
         source: io::Error,
     },
-    /// The threads or descriptors of a connection cannot be made, or it cannot be taken.
-    #[error("connection on {path}: {message}")]
-    Connection {
-        /// Where.
-        path: PathBuf,
-        /// Why.
-        message: String,
-    },
+    /// The threads or descriptors of a connection cannot be made.
+    #[error("threads for a connection: {0}")]
+    Threads(String),
 }
 
 impl Daemon {
-    /// Listens on a socket in the file system. A socket that is there is taken away: somebody's who is gone.
+    /// For this device.
     ///
     /// # Errors
     ///
-    /// [`DaemonError::Listen`]
-    pub fn listen(device: Arc<Device>, path: &Path) -> Result<Self, DaemonError> {
-        let listener = Listener::new(path, true).map_err(|error| DaemonError::Listen {
-            path: path.to_owned(),
-            source: io::Error::other(error),
-        })?;
+    /// [`DaemonError::Socket`] if there is no directory for temporary files.
+    pub fn new(device: Arc<Device>) -> Result<Self, DaemonError> {
+        let failed = |what, path: &Path| {
+            let path = path.to_owned();
+            move |source| DaemonError::Socket { what, path, source }
+        };
+        let prefix = "net-backend-vhost-user";
+        let directory = tempfile::Builder::new().prefix(prefix).tempdir();
+        let directory = directory.map_err(failed("making", Path::new("a directory")))?;
+        let inner_path = directory.path().join("socket");
+        let inner = UnixListener::bind(&inner_path).map_err(failed("listening on", &inner_path))?;
         Ok(Self {
             device,
-            path: path.to_owned(),
-            listener,
+            inner: Listener::from(inner),
+            inner_path,
+            _directory: directory,
         })
     }
 
@@ -62,36 +70,63 @@ impl Daemon {
         &self.device
     }
 
-    /// Serves the next frontend until it goes. Blocks. What a frontend does wrong ends its connection, and is told.
+    /// Serves a frontend until it goes. Blocks. What it does wrong ends its connection, and is told by the device.
     ///
     /// # Errors
     ///
-    /// [`DaemonError::Connection`]
-    pub fn serve_once(&mut self) -> Result<(), DaemonError> {
-        let failed = |error: vhost_user_backend::Error| DaemonError::Connection {
-            path: self.path.clone(),
-            message: error.to_string(),
-        };
-        let name = "vhost-user".to_owned();
+    /// [`DaemonError`] if it could not be served at all.
+    pub fn serve(&mut self, frontend: &UnixStream) -> Result<(), DaemonError> {
+        let threads = |error: vhost_user_backend::Error| DaemonError::Threads(error.to_string());
         let device = Arc::clone(&self.device);
-        let mut daemon =
-            VhostUserDaemon::new(name, device, self.device.memory()).map_err(failed)?;
+        let memory = self.device.memory();
+        let daemon = VhostUserDaemon::new("vhost-user".to_owned(), device, memory);
+        let mut daemon = daemon.map_err(threads)?;
+        let inner =
+            UnixStream::connect(&self.inner_path).map_err(|source| DaemonError::Socket {
+                what: "connecting to",
+                path: self.inner_path.clone(),
+                source,
+            })?;
         self.device.connected(&daemon.get_epoll_handlers());
-        let served = daemon.start(&mut self.listener).map(|()| daemon.wait());
+        let started = daemon.start(&mut self.inner).map_err(threads);
+        let served = started.map(|()| {
+            let relayed = relay(frontend, &inner);
+            drop(inner);
+            let ended = daemon.wait();
+            match (relayed, ended) {
+                (Err(error), _) => self.device.tell(&format!("the frontend went: {error}")),
+                (_, Err(error)) => self.device.tell(&format!("the frontend went: {error}")),
+                _ => {}
+            }
+        });
         self.device.disconnected();
-        match served.map_err(failed)? {
-            Ok(()) => {}
-            Err(error) => self.device.tell(&format!("the frontend went: {error}")),
-        }
-        Ok(())
+        served
     }
+}
+
+/// Listens on a socket in the file system. A socket that is there already, of a daemon that is gone, is taken away.
+///
+/// # Errors
+///
+/// [`DaemonError::Socket`]; also if there is something else than a socket, or a daemon that answers.
+pub fn listen(path: &Path) -> Result<UnixListener, DaemonError> {
+    use std::os::unix::fs::FileTypeExt;
+    let is_socket = fs::symlink_metadata(path).is_ok_and(|it| it.file_type().is_socket());
+    if is_socket && UnixStream::connect(path).is_err() {
+        // Somebody else may have done so already.
+        let _gone = fs::remove_file(path);
+    }
+    UnixListener::bind(path).map_err(|source| DaemonError::Socket {
+        what: "listening on",
+        path: path.to_owned(),
+        source,
+    })
 }
 
 impl fmt::Debug for Daemon {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Daemon")
             .field("device", &self.device)
-            .field("path", &self.path)
             .finish_non_exhaustive()
     }
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
-use net_backend_vhost_user::{Daemon, Device, DeviceOptions};
+use net_backend_vhost_user::{Daemon, Device, DeviceOptions, listen};
 
 /// A NIC for virtual machines, by vhost-user
 #[derive(Debug, Parser)]
@@ -39,8 +39,10 @@ fn run(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
     let device = Device::new(backend, &looks, |what| {
         eprintln!("net-backend-vhost-user: {what}");
     })?;
-    let mut daemon = Daemon::listen(Arc::new(device), &options.socket)?;
+    let mut daemon = Daemon::new(Arc::new(device))?;
+    let listener = listen(&options.socket)?;
     loop {
-        daemon.serve_once()?;
+        let (frontend, _) = listener.accept()?;
+        daemon.serve(&frontend)?;
     }
 }
