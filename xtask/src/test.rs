@@ -1,5 +1,6 @@
 //! `cargo xtask test`: all tests of the workspace, every feature alone, the loom models.
 
+use std::env;
 use std::fs::OpenOptions;
 use std::process::Command;
 
@@ -8,6 +9,7 @@ use clap::Args;
 
 use crate::needs::{self, Need};
 use crate::steps::{self, Steps};
+use crate::vm;
 use crate::workspace::{Package, Workspace};
 
 /// The Debian packages that the tests need.
@@ -18,6 +20,9 @@ const WELCOME: &[Need] = &[program("busybox"), program("curl"), program("iperf3"
 
 /// The feature that needs libslirp when building.
 const LINK: &str = "link";
+
+/// The step with guests.
+const GUESTS: &str = "guests in QEMU";
 
 const SLIRP: &str = "net-backend-slirp";
 const NETMAP: &str = "net-backend-netmap";
@@ -36,7 +41,8 @@ const NETMAP_DEVICE: &str = "/dev/netmap";
 /// The first step is `cargo test --workspace` with all features but the one that links libslirp. Cases of a backend
 /// that this machine does not offer are reported as ignored, with the reason. The second step tests
 /// that one. Then each crate is built without features and with each feature alone, with warnings as errors. The
-/// loom models of net-backend-core try all interleavings of its shared state, and the last step runs the unsafe code and
+/// loom models of net-backend-core try all interleavings of its shared state. `cargo xtask vm` boots guests behind slirp and tap, where
+/// QEMU and a kernel for it are installed. The last step runs the unsafe code and
 /// the arithmetic of netmap's rings in Miri, where a nightly toolchain with it is installed
 /// (`rustup toolchain install nightly -c miri,rust-src`).
 #[derive(Args, Debug)]
@@ -44,7 +50,7 @@ pub(crate) struct Options {
     /// Install missing Debian packages (with apt-get, through sudo if needed)
     #[arg(long)]
     setup: bool,
-    /// Fail instead of skipping the cases of tap and slirp (sets NET_BACKEND_REQUIRE=tap,slirp)
+    /// Fail instead of skipping guests and the cases of tap and slirp (sets NET_BACKEND_REQUIRE=tap,slirp)
     #[arg(long)]
     required: bool,
 }
@@ -72,6 +78,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         }
     }
     steps.step("loom models", || loom(&workspace));
+    match vm::obstacle(options.setup) {
+        Some(reason) if !options.required => steps.skip(GUESTS, reason),
+        _ => steps.step(GUESTS, || guests(options.setup)),
+    }
     match miri_version() {
         Ok(version) => steps.step(version, || miri(&workspace)),
         Err(error) => steps.skip("Miri", format!("{error:#}")),
@@ -142,6 +152,13 @@ fn loom(workspace: &Workspace) -> Result<()> {
         .arg(workspace.target.join("loom"))
         .arg("loom");
     steps::run(&mut cargo)
+}
+
+/// Boots guests, in a program of its own: it may have to make a user namespace, which nothing after it should be in.
+fn guests(setup: bool) -> Result<()> {
+    let mut command = Command::new(env::current_exe()?);
+    command.arg("vm").args(setup.then_some("--setup"));
+    steps::run(&mut command)
 }
 
 /// The version of Miri.

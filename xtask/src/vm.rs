@@ -121,13 +121,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
 }
 
-/// What keeps guests with NICs from being run here, without `--setup`.
-pub(crate) fn obstacle() -> Option<String> {
-    if needs::is_met(&QEMU) {
-        nic::obstacle()
-    } else {
-        Some(format!("{} is not installed", QEMU.package))
-    }
+/// What keeps guests with NICs from being run here; with `setup`, what would do so after QEMU and a kernel were installed.
+pub(crate) fn obstacle(setup: bool) -> Option<String> {
+    let qemu = || format!("{} is not installed", QEMU.package);
+    let is_missing = !setup && !needs::is_met(&QEMU);
+    is_missing.then(qemu).or_else(|| nic::obstacle(setup))
 }
 
 impl Options {

@@ -35,6 +35,8 @@ pub(crate) struct Package {
     pub(crate) version: String,
     /// Where its manifest is.
     pub(crate) manifest_path: PathBuf,
+    /// Where it may be published: nowhere, or anywhere.
+    publish: Option<Vec<String>>,
     /// The oldest Rust it supports, if it says so.
     pub(crate) rust_version: Option<String>,
     features: BTreeMap<String, Vec<String>>,
@@ -95,10 +97,9 @@ impl Workspace {
         packages.filter(|package| self.workspace_members.contains(&package.id))
     }
 
-    /// The crates that users get: all members but this program.
+    /// The crates that users get: all members that may be published.
     pub(crate) fn libraries(&self) -> impl Iterator<Item = &Package> {
-        self.members()
-            .filter(|package| package.name != env!("CARGO_PKG_NAME"))
+        self.members().filter(|package| package.publish.is_none())
     }
 
     /// The oldest Rust that the workspace promises to build with.
@@ -187,6 +188,7 @@ pub(crate) mod tests {
         let package = |name: &str, rust: &str| {
             serde_json::json!({
                 "id": name, "name": name, "version": "1.0.0", "rust_version": rust,
+                "publish": if name == "xtask" { Some([""; 0]) } else { None },
                 "manifest_path": format!("/w/{name}/Cargo.toml"),
                 "features": {"default": [], "link": [], "tap": [], "slirp": []},
                 "targets": [{"name": "describe", "kind": ["example"]}],

@@ -87,11 +87,12 @@ pub(super) fn run(options: &Options) -> Result<()> {
     try_all(wires, parts, &logs)
 }
 
-/// What keeps guests from being run here, without anything being installed.
-pub(super) fn obstacle() -> Option<String> {
-    let kernel = Kernel::latest(DRIVERS);
-    let missing = kernel.is_none().then(no_kernel);
-    missing.or_else(|| lab::look_for_taps().err().map(|error| format!("{error:#}")))
+/// What keeps guests from being run here; with `setup`, what would do so after a kernel was installed.
+pub(super) fn obstacle(setup: bool) -> Option<String> {
+    let is_missing = !setup && Kernel::latest(DRIVERS).is_none();
+    let taps = || lab::look_for_taps().err();
+    let kernel = is_missing.then(no_kernel);
+    kernel.or_else(|| taps().map(|error| format!("{error:#}")))
 }
 
 fn try_all(wires: &[Wire], parts: Parts<'_>, logs: &Path) -> Result<()> {

@@ -65,7 +65,7 @@ impl Program {
 pub(super) fn init(workspace: &Workspace, release: bool) -> Result<Program> {
     let mut cargo = cargo(workspace, "build");
     cargo
-        .args(["--package", env!("CARGO_PKG_NAME"), "--bin", INIT])
+        .args(["--package", INIT])
         .args(release.then_some("--release"));
     let programs = programs(&steps::output(&mut cargo)?, false);
     let init = programs.into_iter().find(|program| program.name == INIT);

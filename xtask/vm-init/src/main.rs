@@ -2,13 +2,13 @@
 //! for or runs the programs of the plan, and ends the machine. What it says goes where their output goes; errors
 //! before there is such a place end it, and with it the kernel, whose console then has them.
 
-#[path = "../agent.rs"]
+#[path = "../../src/vm/agent.rs"]
 mod agent;
-#[path = "../page.rs"]
+#[path = "../../src/vm/page.rs"]
 mod page;
-#[path = "../pattern.rs"]
+#[path = "../../src/vm/pattern.rs"]
 mod pattern;
-#[path = "../plan.rs"]
+#[path = "../../src/vm/plan.rs"]
 mod plan;
 mod serve;
 mod sys;
