@@ -47,8 +47,8 @@ pub(crate) enum Request {
     },
     /// Use so many queue pairs, or leave it: [`Answer::Channels`].
     Channels(Option<u32>),
-    /// How often each of the NIC's queues interrupted: [`Answer::Counts`].
-    Interrupts,
+    /// What the driver counts: [`Answer::Counts`].
+    Statistics,
     /// Set the IP MTU.
     Mtu(u16),
     /// Start again, as after reboot(8).

@@ -1,6 +1,5 @@
 //! The agent: does what it is asked on a serial port, and answers there.
 
-use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
@@ -92,7 +91,7 @@ impl Agent {
             Request::Features => Ok(Answer::Features(ethtool::features(NIC)?)),
             Request::SwitchFeatures { names, on } => done(ethtool::switch(NIC, &names, on)),
             Request::Channels(wanted) => channels(wanted),
-            Request::Interrupts => interrupts(),
+            Request::Statistics => Ok(Answer::Counts(ethtool::statistics(NIC)?)),
             Request::Mtu(mtu) => done(nic.set_mtu(mtu)),
             Request::Restart => bail!("restarts are not answered"),
         }
@@ -212,20 +211,6 @@ fn channels(wanted: Option<u32>) -> Result<Answer> {
     }
     let (used, most) = ethtool::channels(NIC)?;
     Ok(Answer::Channels { used, most })
-}
-
-/// Sums up what /proc/interrupts has for each processor (proc(5)); a NIC's lines end in names as `virtio0-input.1`.
-fn interrupts() -> Result<Answer> {
-    let table = fs::read_to_string("/proc/interrupts")?;
-    let of_line = |line: &str| {
-        let (_, queue) = line.rsplit_once("-")?;
-        let is_queue = queue.starts_with("input") || queue.starts_with("output");
-        let counts = line.split_whitespace().skip(1);
-        let counts = counts.map_while(|it| it.parse::<u64>().ok());
-        (is_queue && line.contains("virtio")).then(|| (queue.to_owned(), counts.sum()))
-    };
-    let counts: BTreeMap<String, u64> = table.lines().filter_map(of_line).collect();
-    Ok(Answer::Counts(counts))
 }
 
 fn of_nic(file: &str) -> PathBuf {

@@ -28,7 +28,10 @@ const LIMIT: Duration = Duration::from_secs(300);
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// What QEMU calls the NIC.
-pub(super) const NIC: &str = "nic";
+const NIC: &str = "nic";
+
+/// The NIC's own address.
+const MAC: &str = "52:54:00:12:34:56";
 
 /// Both processors may wait for the same one of this machine's for long, which is no complaint.
 const KERNEL: &str =
@@ -149,7 +152,10 @@ impl Machine {
     fn line(&mut self) -> Result<Line> {
         let mut line = String::new();
         let fault = match self.agent.read_line(&mut line) {
-            Ok(0) => "QEMU ended".to_owned(),
+            Ok(0) => match self.qemu.wait() {
+                Ok(status) => format!("QEMU ended: {status}"),
+                Err(error) => error.to_string(),
+            },
             Ok(_) => match serde_json::from_str(&line) {
                 Ok(line) => return Ok(line),
                 Err(error) => format!("the agent said {line:?}: {error}"),
@@ -224,12 +230,17 @@ fn command(plan: Plan<'_>, directory: &Path, wire: Wire) -> Result<Command> {
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(File::create(directory.join(ERRORS))?);
-    attach(&mut command, directory, wire)?;
+    attach(&mut command, directory, wire, plan.accelerator)?;
     Ok(command)
 }
 
 /// The NIC, and its other end.
-fn attach(command: &mut Command, directory: &Path, wire: Wire) -> Result<()> {
+fn attach(
+    command: &mut Command,
+    directory: &Path,
+    wire: Wire,
+    accelerator: Accelerator,
+) -> Result<()> {
     let queues = wire.queues();
     if wire.uri().is_some() {
         let socket = qemu::name(&daemon::socket(directory));
@@ -244,14 +255,15 @@ fn attach(command: &mut Command, directory: &Path, wire: Wire) -> Result<()> {
             .arg("-netdev")
             .arg(format!("user,id=net,hostfwd={}", wire.forward()));
     }
-    let multiple = if queues > 1 {
-        // A vector for each queue, one for the configuration, one for the control queue.
-        format!(",mq=on,vectors={}", 2 * queues + 2)
-    } else {
-        String::new()
+    let multiple = if queues > 1 { ",mq=on" } else { "" };
+    let vectors = match accelerator {
+        // One for each queue, one for the configuration, one for the control queue.
+        Accelerator::Kvm => 2 * queues + 2,
+        // QEMU 7.2 ends itself when a vhost-user device has any: it takes KVM for granted.
+        Accelerator::Auto | Accelerator::Tcg => 0,
     };
     command.arg("-device").arg(format!(
-        "virtio-net-pci,id={NIC},netdev=net,romfile=,mac=52:54:00:12:34:56{multiple}"
+        "virtio-net-pci,id={NIC},netdev=net,romfile=,mac={MAC},vectors={vectors}{multiple}"
     ));
     Ok(())
 }

@@ -3,6 +3,7 @@
 // UNSAFETY: these requests exist as ioctl(2); netlink has them too, but not in all kernels that a guest may run.
 #![expect(unsafe_code, reason = "ioctl(2) takes its argument by address")]
 
+use std::collections::BTreeMap;
 use std::ffi::c_char;
 use std::io;
 use std::net::{Ipv4Addr, UdpSocket};
@@ -13,13 +14,15 @@ use crate::agent::Feature;
 
 /// Requests.
 const STRINGS: u32 = 0x1b;
+const STATISTICS: u32 = 0x1d;
 const STRING_SETS: u32 = 0x37;
 const FEATURES: u32 = 0x3a;
 const SWITCH_FEATURES: u32 = 0x3b;
 const CHANNELS: u32 = 0x3c;
 const SET_CHANNELS: u32 = 0x3d;
-/// `ETH_SS_FEATURES`: the set of strings with the names of features.
-const NAMES: u32 = 4;
+/// `ETH_SS_STATS`, `ETH_SS_FEATURES`: sets of names.
+const OF_STATISTICS: u32 = 1;
+const OF_FEATURES: u32 = 4;
 /// `ETH_GSTRING_LEN`, and the same in words.
 const NAME: usize = 32;
 const NAME_WORDS: usize = NAME / 4;
@@ -32,7 +35,7 @@ const WORD: usize = 32;
 ///
 /// What the system says.
 pub(crate) fn features(interface: &str) -> io::Result<Vec<Feature>> {
-    let names = names(interface)?;
+    let names = names(interface, OF_FEATURES)?;
     let words = names.len().div_ceil(WORD);
     // struct ethtool_gfeatures: available, requested, active and never_changed in turn.
     let mut answer = vec![FEATURES, number(words)?];
@@ -56,7 +59,7 @@ pub(crate) fn features(interface: &str) -> io::Result<Vec<Feature>> {
 ///
 /// What the system says; `NotFound` for a name that it does not know.
 pub(crate) fn switch(interface: &str, wanted: &[String], on: bool) -> io::Result<()> {
-    let names = names(interface)?;
+    let names = names(interface, OF_FEATURES)?;
     let words = names.len().div_ceil(WORD);
     // struct ethtool_sfeatures: valid and requested in turn.
     let mut change = vec![SWITCH_FEATURES, number(words)?];
@@ -73,6 +76,27 @@ pub(crate) fn switch(interface: &str, wanted: &[String], on: bool) -> io::Result
         }
     }
     request(interface, &mut change)
+}
+
+/// What the driver counts.
+///
+/// # Errors
+///
+/// What the system says.
+pub(crate) fn statistics(interface: &str) -> io::Result<BTreeMap<String, u64>> {
+    let names = names(interface, OF_STATISTICS)?;
+    // struct ethtool_stats: two words for each.
+    let mut answer = vec![STATISTICS, number(names.len())?];
+    answer.resize(2 + 2 * names.len(), 0);
+    request(interface, &mut answer)?;
+    let bytes: Vec<u8> = answer
+        .iter()
+        .skip(2)
+        .flat_map(|it| it.to_ne_bytes())
+        .collect();
+    let counts = bytes.chunks_exact(8).filter_map(|it| it.first_chunk::<8>());
+    let counts = counts.map(|it| u64::from_ne_bytes(*it));
+    Ok(names.into_iter().zip(counts).collect())
 }
 
 /// The queue pairs of a NIC: those in use, and all.
@@ -104,13 +128,13 @@ fn all_channels(interface: &str) -> io::Result<[u32; 9]> {
     Ok(channels)
 }
 
-/// The names of features, in the order of their bits.
-fn names(interface: &str) -> io::Result<Vec<String>> {
+/// The names in a set, in the order of what they name.
+fn names(interface: &str, set: u32) -> io::Result<Vec<String>> {
     // struct ethtool_sset_info: a set of bits in two words, and behind it the answer for the only bit.
-    let mut count = [STRING_SETS, 0, 1 << NAMES, 0, 0];
+    let mut count = [STRING_SETS, 0, 1 << set, 0, 0];
     request(interface, &mut count)?;
     let [.., count] = count;
-    let mut strings = vec![STRINGS, NAMES, count];
+    let mut strings = vec![STRINGS, set, count];
     let words = usize::try_from(count).map_err(io::Error::other)? * NAME_WORDS;
     strings.resize(3 + words, 0);
     request(interface, &mut strings)?;
@@ -127,7 +151,8 @@ fn names(interface: &str) -> io::Result<Vec<String>> {
 }
 
 /// A request, whose answer takes its place. The requests above make room for all of it: the kernel writes what the
-/// counts in their first words ask for, and of names as many as it counted before.
+/// counts in their first words ask for, and of names and statistics as many as it counted before; only changing the number of
+/// queues changes these, and nobody does so meanwhile.
 fn request(interface: &str, words: &mut [u32]) -> io::Result<()> {
     let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
     let mut name = [0; libc::IFNAMSIZ];

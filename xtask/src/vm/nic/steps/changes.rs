@@ -25,6 +25,14 @@ const OFFLOADS: &[&str] = &[
     "rx-lro",
 ];
 
+/// What the driver counts of both queue pairs.
+const PACKETS: &[&str] = &[
+    "rx_queue_0_packets",
+    "rx_queue_1_packets",
+    "tx_queue_0_packets",
+    "tx_queue_1_packets",
+];
+
 /// An IP MTU that needs long frames, the bytes of an echo request that fills most of one, and the ordinary one.
 const JUMBO: u16 = 9000;
 const JUMBO_PAYLOAD: usize = 8900;
@@ -84,7 +92,7 @@ pub(super) fn queues(session: &mut Session<'_>) -> Result<Verdict> {
     channels(session, Some(1))?;
     works(session)?;
     channels(session, Some(2))?;
-    let before = interrupts(session)?;
+    let before = statistics(session)?;
     let bytes = session.bytes / CONNECTIONS;
     let flows: Vec<Flow> = (0..CONNECTIONS)
         .map(|number| match number % 2 {
@@ -93,13 +101,10 @@ pub(super) fn queues(session: &mut Session<'_>) -> Result<Verdict> {
         })
         .collect();
     let rate = transfer(session, false, &flows)?;
-    let after = interrupts(session)?;
-    for queue in ["input.0", "input.1"] {
-        let count = |of: &BTreeMap<String, u64>| of.get(queue).copied();
-        ensure!(
-            count(&after) > count(&before),
-            "nothing arrived by {queue}: {after:?}"
-        );
+    let after = statistics(session)?;
+    for counter in PACKETS {
+        let count = |of: &BTreeMap<String, u64>| of.get(*counter).copied();
+        ensure!(count(&after) > count(&before), "{counter} stays: {after:?}");
     }
     Ok(Verdict::Done(rate))
 }
@@ -175,8 +180,8 @@ fn channels(session: &mut Session<'_>, wanted: Option<u32>) -> Result<(u32, u32)
     }
 }
 
-fn interrupts(session: &mut Session<'_>) -> Result<BTreeMap<String, u64>> {
-    match session.ask(&Request::Interrupts)? {
+fn statistics(session: &mut Session<'_>) -> Result<BTreeMap<String, u64>> {
+    match session.ask(&Request::Statistics)? {
         Answer::Counts(counts) => Ok(counts),
         other => bail!("no counts, but {other:?}"),
     }
