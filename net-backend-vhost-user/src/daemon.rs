@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::{fmt, fs, io};
 
 use tempfile::TempDir;
-use vhost::vhost_user::Listener;
-use vhost_user_backend::VhostUserDaemon;
+use vhost::vhost_user::{Error as VhostUserError, Listener};
+use vhost_user_backend::{Error, VhostUserDaemon};
 
 use crate::device::Device;
 use crate::relay::relay;
@@ -76,7 +76,7 @@ impl Daemon {
     ///
     /// [`DaemonError`] if it could not be served at all.
     pub fn serve(&mut self, frontend: &UnixStream) -> Result<(), DaemonError> {
-        let threads = |error: vhost_user_backend::Error| DaemonError::Threads(error.to_string());
+        let threads = |error: Error| DaemonError::Threads(error.to_string());
         let device = Arc::clone(&self.device);
         let memory = self.device.memory();
         let daemon = VhostUserDaemon::new("vhost-user".to_owned(), device, memory);
@@ -95,6 +95,8 @@ impl Daemon {
             let ended = daemon.wait();
             match (relayed, ended) {
                 (Err(error), _) => self.device.tell(&format!("the frontend went: {error}")),
+                // So it ends when the relay has nothing more to say.
+                (_, Err(Error::HandleRequest(VhostUserError::Disconnected))) => {}
                 (_, Err(error)) => self.device.tell(&format!("the frontend went: {error}")),
                 _ => {}
             }

@@ -1,5 +1,7 @@
-//! What a frontend says, passed on to `vhost-user-backend`, which takes connections only from a listener of its own, and
-//! ends one when QEMU enables a ring before it has set features. QEMU does that with every NIC, and again when it starts it.
+//! What a frontend says, passed on to `vhost-user-backend`, which takes connections only from a listener of its own.
+//!
+//! QEMU enables the rings of every NIC before it has set features, which `vhost` refuses, as the standard says (vhost-user,
+//! `VHOST_USER_SET_VRING_ENABLE`). What was said too early is said again once features are set.
 
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::mem::MaybeUninit;
@@ -20,6 +22,9 @@ const LONGEST: usize = 0x1000;
 /// Descriptors with a message at most: as many as regions of memory in one, and to spare.
 const DESCRIPTORS: usize = 32;
 
+/// Rings at most that can be enabled too early.
+const RINGS: usize = 256;
+
 /// Requests (vhost-user, "Front-end message types").
 const SET_FEATURES: u32 = 2;
 const SET_VRING_ENABLE: u32 = 18;
@@ -34,17 +39,29 @@ const NEED_REPLY: u32 = 1 << 3;
 ///
 /// What the system says, or `InvalidData` for what is no message.
 pub(crate) fn relay(frontend: &UnixStream, daemon: &UnixStream) -> io::Result<()> {
-    let mut has_features = false;
+    let mut early = Some(Vec::new());
     loop {
         let [from_frontend, from_daemon] = ready(frontend, daemon)?;
         if from_frontend {
             let Some(message) = Message::receive(frontend)? else {
                 return Ok(());
             };
-            has_features |= message.request() == SET_FEATURES;
-            match message.request() == SET_VRING_ENABLE && !has_features {
-                true => message.acknowledge(frontend)?,
-                false => message.send(daemon)?,
+            match (message.request(), &mut early) {
+                (SET_VRING_ENABLE, Some(early)) => {
+                    message.acknowledge(frontend)?;
+                    // The last word on each ring is what counts.
+                    early.retain(|it: &Message| it.ring() != message.ring());
+                    if early.len() < RINGS {
+                        early.push(message.without_reply());
+                    }
+                }
+                (SET_FEATURES, _) => {
+                    message.send(daemon)?;
+                    for message in early.take().unwrap_or_default() {
+                        message.send(daemon)?;
+                    }
+                }
+                _ => message.send(daemon)?,
             }
         }
         if from_daemon {
@@ -92,6 +109,11 @@ impl Message {
         u32::from_le_bytes([a, b, c, d])
     }
 
+    /// Which ring it is about, of messages that are about one.
+    fn ring(&self) -> Option<&[u8]> {
+        self.rest.get(..4)
+    }
+
     fn flags(&self) -> u32 {
         let [_, _, _, _, a, b, c, d, ..] = self.header;
         u32::from_le_bytes([a, b, c, d])
@@ -102,6 +124,14 @@ impl Message {
         let descriptors: Vec<BorrowedFd<'_>> = self.descriptors.iter().map(AsFd::as_fd).collect();
         let sent = send_some(to, &bytes, &descriptors)?;
         to.write_all(bytes.get(sent..).unwrap_or_default())
+    }
+
+    /// The same, but nobody waits for an answer.
+    fn without_reply(mut self) -> Self {
+        let flags = (self.flags() & !NEED_REPLY).to_le_bytes();
+        let bytes = self.header.iter_mut().skip(4);
+        bytes.zip(flags).for_each(|(to, from)| *to = from);
+        self
     }
 
     /// Says that it was done, if that is asked for.
@@ -195,8 +225,9 @@ mod tests {
         let features = message(SET_FEATURES, VERSION, &[1; 8]);
         frontend.write_all(&enable(VERSION)).unwrap();
         frontend.write_all(&features).unwrap();
-        frontend.write_all(&enable(VERSION)).unwrap();
-        let expected = [features, enable(VERSION)].concat();
+        frontend.write_all(&enable(VERSION | NEED_REPLY)).unwrap();
+        let expected = [features, enable(VERSION), enable(VERSION | NEED_REPLY)];
+        let expected = expected.concat();
         assert_eq!(read(&daemon, expected.len()), expected);
         drop(frontend);
         relaying.join().unwrap().unwrap();
