@@ -41,10 +41,9 @@ const NETMAP_DEVICE: &str = "/dev/netmap";
 /// The first step is `cargo test --workspace` with all features but the one that links libslirp. Cases of a backend
 /// that this machine does not offer are reported as ignored, with the reason. The second step tests
 /// that one. Then each crate is built without features and with each feature alone, with warnings as errors. The
-/// loom models of net-backend-core try all interleavings of its shared state. `cargo xtask vm` boots guests behind slirp and tap, where
-/// QEMU and a kernel for it are installed. The last step runs the unsafe code and
-/// the arithmetic of netmap's rings in Miri, where a nightly toolchain with it is installed
-/// (`rustup toolchain install nightly -c miri,rust-src`).
+/// loom models of net-backend-core try all interleavings of its shared state. `cargo xtask vm` boots guests on slirp and
+/// tap, where QEMU and a kernel are installed. The last step runs the unsafe code and the arithmetic of netmap's rings in
+/// Miri, where a nightly toolchain with it is installed (`rustup toolchain install nightly -c miri,rust-src`).
 #[derive(Args, Debug)]
 pub(crate) struct Options {
     /// Install missing Debian packages (with apt-get, through sudo if needed)

@@ -34,26 +34,24 @@ const LEAST_MEMORY: u32 = 256;
 
 /// Boot Linux in QEMU with its NIC behind each backend; or run the netmap tests on a kernel that has netmap
 ///
-/// Without --netmap-module the guest is Debian's kernel from /boot with two processors, and its NIC is a vhost-user device of
-/// net-backend-vhost-user, which is built for it: on `slirp:`, then on `tap:` with two queues, then, for comparison, QEMU's own
-/// `-netdev user`. Each has to give the guest a lease, answer echo requests, carry pages and bytes both ways, of which
-/// each is compared, over IPv4 and IPv6, and go on when the link goes down and up, offloads are switched, queues
-/// too, the driver is taken away, the daemon is killed and started again, and the guest reboots. The host's side is a
-/// network namespace of its own: nothing of this machine's network is touched. Runs as root, and as an ordinary user
-/// where users may make namespaces and open /dev/net/tun.
+/// Without --netmap-module the guest is Debian's kernel from /boot with two processors, and its NIC is a vhost-user device
+/// of net-backend-vhost-user, which is built for it: on `slirp:`, then on `tap:` with two queues. The third guest has
+/// QEMU's own `-netdev user`, for comparison. Each has to get a lease and answers to echo requests, to pass pages and bytes
+/// both ways, every one of which is compared, over IPv4 and IPv6, and to go on when the link goes down and up, offloads
+/// and queues are switched, the driver is taken away, the daemon is killed and started again, and the guest reboots. The
+/// host's side is a network namespace: nothing of this machine's network is touched. Runs as root, and as an ordinary
+/// user where users may make namespaces and open /dev/net/tun.
 ///
 /// With --netmap-module the guest runs the tests of the netmap backend. The module is yours: netmap is not part of Linux,
-/// and this project neither ships nor builds it. To build it for
-/// Debian's kernel: `apt-get install linux-headers-amd64`, then `LINUX/configure --no-drivers
-/// --kernel-dir=/lib/modules/VERSION/build && make` in a clone of netmap, which leaves netmap.ko.
-/// The guest loads it, those that are given
-/// with --module, and veth and tun from /lib/modules, then runs each test program as root, with
-/// NET_BACKEND_REQUIRE=netmap: what cannot run there fails. NET_BACKEND_SEED and NET_BACKEND_FRAMES are passed on. What the
-/// programs write is shown as it comes.
+/// and this project neither ships nor builds it. To build it for Debian's kernel: `apt-get install linux-headers-amd64`,
+/// then `LINUX/configure --no-drivers --kernel-dir=/lib/modules/VERSION/build && make` in a clone of netmap, which leaves
+/// netmap.ko. The guest loads it, those that are given with --module, and veth and tun from /lib/modules, then runs each
+/// test program as root, with NET_BACKEND_REQUIRE=netmap: what cannot run there fails. NET_BACKEND_SEED and
+/// NET_BACKEND_FRAMES are passed on. What the programs write is shown as it comes.
 ///
-/// Guests have a file system in memory with statically linked programs and nothing else: no disk, no shell. The command fails if a step
-/// or a program fails, if the guest ends early, says nothing for too long, or if its kernel complains on its console;
-/// consoles are kept in target/vm.
+/// Guests have a file system in memory with statically linked programs and nothing else: no disk, no shell. The command
+/// fails if a step or a program fails, if the guest ends early, says nothing for too long, or if its kernel complains on
+/// its console; consoles are kept in target/vm.
 #[derive(Args, Debug)]
 pub(crate) struct Options {
     /// Behind what the NIC is; may be repeated [default: all]
@@ -78,7 +76,8 @@ pub(crate) struct Options {
     /// Load this module too, after netmap, such as a driver with netmap's patches; may be repeated
     #[arg(long = "module", value_name = "FILE")]
     modules: Vec<PathBuf>,
-    /// Install QEMU, libslirp and, without --kernel, Debian's kernel, or the one that the netmap module is for (with apt-get, through sudo if needed)
+    /// Install QEMU, libslirp and, without --kernel, Debian's kernel or the one that the netmap module is for (with apt-get,
+    /// through sudo if needed)
     #[arg(long)]
     setup: bool,
     /// The guest's memory
@@ -90,7 +89,7 @@ pub(crate) struct Options {
     /// Build the netmap tests with optimisation
     #[arg(long)]
     release: bool,
-    /// Give up when the guest's programs have written nothing for so long
+    /// Give up when the netmap tests have written nothing for so long
     #[arg(long, value_name = "SECONDS", default_value_t = 180)]
     silence: u64,
     /// What each test program is told, such as the part of a name

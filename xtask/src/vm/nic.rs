@@ -16,6 +16,7 @@ use std::io::BufWriter;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
+use net_backend_tap::testing::allow_namespaces;
 
 use super::initramfs::Initramfs;
 use super::kernel::{Kernel, Modules};
@@ -81,8 +82,11 @@ pub(super) fn run(options: &Options) -> Result<()> {
         filter,
     };
     let logs = workspace.target.join("vm");
+    if wires.contains(&Wire::Tap) {
+        lab::look_for_taps()?;
+    }
     // Before there is a second thread.
-    lab::stay()?;
+    allow_namespaces().context("cannot make private networks")?;
     println!("Linux {} in QEMU {}\n", kernel.version, machine::version()?);
     try_all(wires, parts, &logs)
 }
