@@ -1,16 +1,23 @@
 //! `cargo xtask bench`: every backend beside its physical limit, beside the same thing done by hand, and beside other programs.
 
+mod about;
 mod cables;
 mod case;
 mod field;
 mod frames;
 mod kernel;
 mod machine;
+mod markdown;
 mod memory;
 mod netgraph;
 mod netmap;
+mod publish;
+mod quantity;
 mod queues;
 mod stacks;
+mod svg;
+#[cfg(test)]
+mod synthetic;
 mod sys;
 mod tap;
 mod tcp;
@@ -28,6 +35,7 @@ use crate::demo::optimized;
 use crate::needs::{self, Need};
 use case::{Adapted, Case};
 use field::{Field, Section};
+use publish::Publication;
 
 /// What `--setup` installs: the library that `slirp:` opens.
 const NEEDS: &[Need] = &[needs::LIBSLIRP];
@@ -78,6 +86,8 @@ pub(crate) struct Options {
     /// Write the figures to this file, too
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    #[command(flatten)]
+    publish: Publication,
 }
 
 /// Makes a case ready to be measured.
@@ -90,6 +100,10 @@ type MakeCase = Box<dyn Fn() -> Result<Box<dyn Case>>>;
 /// If namespaces cannot be made, or something of the library does not work.
 pub(crate) fn run(options: &Options) -> Result<()> {
     options.check()?;
+    if let Some(report) = options.publish.earlier()? {
+        println!("{report}");
+        return options.publish.publish(&report);
+    }
     if options.setup {
         needs::ensure(NEEDS, true)?;
     }
@@ -101,6 +115,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         let text = serde_json::to_string_pretty(&report)?;
         fs::write(path, text + "\n").with_context(|| path.display().to_string())?;
     }
+    options.publish.publish(&report)?;
     let failures = failures(&report);
     ensure!(failures == 0, "{failures} measurements failed");
     Ok(())
