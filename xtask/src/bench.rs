@@ -3,14 +3,17 @@
 mod about;
 mod cables;
 mod case;
+mod compare;
 mod field;
 mod frames;
+mod gate;
 mod kernel;
 mod machine;
 mod markdown;
 mod memory;
 mod netgraph;
 mod netmap;
+mod output;
 mod publish;
 mod quantity;
 mod queues;
@@ -24,17 +27,16 @@ mod tcp;
 
 use std::fs;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 use net_backend::bench::{Bench, LeftOut, Machine, Plan, Report};
 
 use crate::demo::optimized;
 use crate::needs::{self, Need};
 use case::{Adapted, Case};
 use field::{Field, Section};
+use output::{Judgement, Progress};
 use publish::Publication;
 
 /// What `--setup` installs: the library that `slirp:` opens.
@@ -87,6 +89,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
     #[command(flatten)]
+    judgement: Judgement,
+    #[command(flatten)]
     publish: Publication,
 }
 
@@ -100,17 +104,19 @@ type MakeCase = Box<dyn Fn() -> Result<Box<dyn Case>>>;
 /// If namespaces cannot be made, or something of the library does not work.
 pub(crate) fn run(options: &Options) -> Result<()> {
     options.check()?;
-    if let Some(report) = options.publish.earlier()? {
-        println!("{report}");
-        return options.publish.publish(&report);
+    let judge = options.judgement.prepare(options.cpus)?;
+    if let Some(mut report) = options.publish.earlier()? {
+        judge.show(&mut report, false);
+        options.publish.publish(&report)?;
+        return judge.finish(&report);
     }
     if options.setup {
         needs::ensure(NEEDS, true)?;
     }
     optimized("bench")?;
     machine::prepare(&options.only, options.cpus)?;
-    let report = options.measure()?;
-    println!("{report:#?}");
+    let mut report = options.measure()?;
+    judge.show(&mut report, options.is_everything());
     if let Some(path) = &options.json {
         let text = serde_json::to_string_pretty(&report)?;
         fs::write(path, text + "\n").with_context(|| path.display().to_string())?;
@@ -118,7 +124,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     options.publish.publish(&report)?;
     let failures = failures(&report);
     ensure!(failures == 0, "{failures} measurements failed");
-    Ok(())
+    judge.finish(&report)
 }
 
 impl Options {
@@ -130,6 +136,11 @@ impl Options {
         );
         ensure!(self.cpus >= 1, "--cpus is 1 or more");
         Ok(())
+    }
+
+    /// Whether nothing is left out that could be measured.
+    fn is_everything(&self) -> bool {
+        self.uris.is_empty() && self.only.is_empty() && self.contestant.is_empty() && self.peers
     }
 
     fn plan(&self) -> Plan {
@@ -153,14 +164,11 @@ impl Options {
             left_out.extend(section.left_out);
             cases.extend(section.cases);
         }
-        let progress = bar(&cases);
+        let progress = Progress::new(cases.len());
         let shown = progress.clone();
         let mut bench = Bench::new(self.plan())
             .count_allocations(sys::allocations)
-            .on_progress(move |it| {
-                let (section, name, round) = (it.section, it.name, it.round);
-                shown.set_message(format!("{section} {name}, {round}/{}", it.rounds));
-            });
+            .on_progress(move |it| shown.round(it));
         let mut rows = Vec::new();
         for make in cases {
             match make() {
@@ -174,9 +182,9 @@ impl Options {
                     is_failure: true,
                 }),
             }
-            progress.inc(1);
+            progress.row_is_done();
         }
-        progress.finish_and_clear();
+        progress.finish();
         ensure!(!rows.is_empty(), "no row has {} in its name", self.only);
         Ok(Report {
             format: Report::FORMAT,
@@ -215,15 +223,4 @@ fn failures(report: &Report) -> usize {
     let in_rows = report.rows.iter().flat_map(|row| &row.left_out);
     let all = report.left_out.iter().chain(in_rows);
     all.filter(|it| it.is_failure).count()
-}
-
-fn bar(cases: &[MakeCase]) -> ProgressBar {
-    let bar = ProgressBar::new(cases.len() as u64);
-    // The style is a constant: it is good, or the default is.
-    let style = ProgressStyle::with_template("{bar:24} {pos}/{len}  {elapsed}  {wide_msg}");
-    if let Ok(style) = style {
-        bar.set_style(style);
-    }
-    bar.enable_steady_tick(Duration::from_millis(200));
-    bar
 }

@@ -71,6 +71,25 @@ impl Report {
     }
 }
 
+impl Row {
+    /// One of its comparisons in a line: who beside whom, the quotient, and what was asked for.
+    #[must_use]
+    pub fn describe(&self, compared: &Compared) -> String {
+        let Compared {
+            contender,
+            reference,
+            better,
+            ..
+        } = compared;
+        let at = compared.at.map_or(String::new(), |at| format!(" at {at}"));
+        let goal = compared.goal.map_or(String::new(), |goal| {
+            format!(", asked for {}", numbers::limit(goal, *better))
+        });
+        let (id, value) = (self.id(), numbers::ratio(compared.value));
+        format!("{id}: {contender}{at} / {reference} {value}{goal}")
+    }
+}
+
 /// Rows with the same shape that stand together.
 #[derive(Debug, PartialEq, Eq)]
 enum Shape {
@@ -256,28 +275,9 @@ fn goals(report: &Report) -> String {
             Verdict::Margin => "  ~ ",
             Verdict::Reached | Verdict::Aim => continue,
         };
-        text.push_str(&paragraph(first, &described(row, compared)));
+        text.push_str(&paragraph(first, &row.describe(compared)));
     }
     text
-}
-
-/// A comparison with a goal in words, on one line.
-pub(super) fn described(row: &Row, compared: &Compared) -> String {
-    let Compared {
-        contender,
-        reference,
-        value,
-        ..
-    } = compared;
-    let at = compared.at.map_or(String::new(), |at| format!(" at {at}"));
-    let goal = compared.goal.map_or(String::new(), |goal| {
-        format!(", asked for {}", numbers::limit(goal, compared.better))
-    });
-    format!(
-        "{}: {contender}{at} / {reference} {}{goal}",
-        row.id(),
-        numbers::ratio(*value)
-    )
 }
 
 /// A cost in what people count in, with its quartiles.
