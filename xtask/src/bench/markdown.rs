@@ -1,6 +1,7 @@
 //! The figures as a page, with plots.
 
 mod cells;
+mod glance;
 mod prose;
 mod tables;
 
@@ -41,7 +42,9 @@ impl Page<'_> {
     fn text(&self, file: &Path) -> Result<String> {
         let pictures = self.plots.map(|(_, directory)| from(file, directory));
         let pictures = pictures.transpose()?;
-        let mut parts = vec![prose::beginning(self.report, &self.command)];
+        let mut parts = vec![prose::beginning(&self.command)];
+        parts.extend(glance::glance(self.report));
+        parts.push(prose::method(self.report));
         for (section, rows) in sections(&self.report.rows) {
             parts.push(format!("## {}", escape(title(section))));
             parts.extend(about(section).map(|it| it.text.to_owned()));

@@ -1,6 +1,6 @@
 //! Figures in the units that people read.
 
-use net_backend::bench::{Better, Figure, Row, Spread, Unit};
+use net_backend::bench::{Better, Compared, Figure, Row, Spread, Unit};
 
 /// How the figures of a row are shown.
 #[derive(Clone, Copy, Debug)]
@@ -74,6 +74,22 @@ impl Quantity {
     }
 }
 
+/// How many times as good the contender is: the quotient, or its inverse where less is better. `None` where it is no number to show.
+pub(super) fn advantage(compared: &Compared) -> Option<Spread> {
+    let value = compared.value;
+    let advantage = match compared.better == Better::More {
+        true => value,
+        false => Spread {
+            lower: 1.0 / value.upper,
+            median: 1.0 / value.median,
+            upper: 1.0 / value.lower,
+        },
+    };
+    let all = [advantage.lower, advantage.median, advantage.upper];
+    let is_good = all.iter().all(|it| it.is_finite() && *it > 0.0);
+    is_good.then_some(advantage)
+}
+
 /// A number with three digits, and more where it is large: `0.0123`, `1.23`, `65 536`.
 pub(super) fn digits(value: f64) -> String {
     match value.abs() {
@@ -99,11 +115,24 @@ pub(super) fn round(value: f64) -> String {
 
 /// A quotient, with three digits behind the point where it says how little is lost.
 pub(super) fn quotient(value: f64) -> String {
-    match value {
-        ..0.0995 | 0.8..1.3 => format!("{value:.3}"),
-        ..9.995 => format!("{value:.2}"),
-        ..99.95 => format!("{value:.1}"),
-        _ => format!("{value:.0}"),
+    let places = places(value);
+    format!("{value:.places$}")
+}
+
+/// The same with its quartiles, which have as many digits.
+pub(super) fn quotients(value: Spread) -> String {
+    let places = places(value.median);
+    let all = [value.median, value.lower, value.upper];
+    let [median, lower, upper] = all.map(|it| format!("{it:.places$}"));
+    format!("{median} [{lower}–{upper}]")
+}
+
+fn places(quotient: f64) -> usize {
+    match quotient {
+        ..0.0995 | 0.8..1.3 => 3,
+        ..9.995 => 2,
+        ..99.95 => 1,
+        _ => 0,
     }
 }
 
@@ -125,6 +154,27 @@ fn grouped(digits: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn more_is_better_of_what_is_shown() {
+        let compared = |better, lower, median, upper| Compared {
+            contender: String::new(),
+            reference: String::new(),
+            at: None,
+            better,
+            value: Spread {
+                lower,
+                median,
+                upper,
+            },
+            goal: None,
+        };
+        let faster = advantage(&compared(Better::Less, 0.25, 0.5, 1.0)).unwrap();
+        assert_eq!((faster.lower, faster.median, faster.upper), (1.0, 2.0, 4.0));
+        let more = advantage(&compared(Better::More, 0.25, 0.5, 1.0)).unwrap();
+        assert_eq!((more.lower, more.median), (0.25, 0.5));
+        assert_eq!(advantage(&compared(Better::Less, 0.0, 0.5, 1.0)), None);
+    }
 
     #[test]
     fn numbers_have_three_digits() {
@@ -152,5 +202,11 @@ mod tests {
             [0.0123, 0.98, 1.0, 14.72, 123.4].map(quotient),
             ["0.012", "0.980", "1.000", "14.7", "123"]
         );
+        let value = Spread {
+            lower: 1.149,
+            median: 1.32,
+            upper: 13.3,
+        };
+        assert_eq!(quotients(value), "1.32 [1.15–13.30]");
     }
 }

@@ -68,7 +68,7 @@ fn upload(name: &str, cost: f64) -> Row {
     row.clock = Clock::Wall;
     row.figures = vec![
         figure("slirp:", Role::Library, cost),
-        figure("slirp:, guest with TSO", Role::Library, cost * 0.9),
+        figure("slirp:, guest with TSO", Role::Library, cost * 1.1),
         figure("slirp4netns", Role::Peer, cost * 20.0),
         figure("loopback TCP", Role::Limit, cost * 0.2),
     ];

@@ -4,7 +4,7 @@ use std::fmt;
 
 use net_backend::bench::{Better, Compared, Goal, Spread, Verdict};
 
-use crate::bench::quantity::{digits, quotient};
+use crate::bench::quantity::{digits, quotients};
 
 /// A table: the first column is text, the others are numbers.
 #[derive(Clone, Debug)]
@@ -99,12 +99,7 @@ pub(super) fn spread(value: Spread) -> String {
 
 /// A quotient with its quartiles, and what became of its goal.
 pub(super) fn compared(compared: &Compared) -> String {
-    let Spread {
-        lower,
-        median,
-        upper,
-    } = compared.value;
-    let [lower, middle, upper] = [lower, median, upper].map(quotient);
+    let value = quotients(compared.value);
     let mark = match compared.verdict() {
         None => "",
         Some(Verdict::Aim) => " ★",
@@ -112,7 +107,7 @@ pub(super) fn compared(compared: &Compared) -> String {
         Some(Verdict::Margin) => " ~",
         Some(_) => " ✗",
     };
-    format!("{middle} [{lower}–{upper}]{mark}")
+    format!("{value}{mark}")
 }
 
 /// What is asked for.

@@ -2,19 +2,21 @@
 
 use net_backend::bench::{LeftOut, Report, Verdict};
 
-use super::cells::{Table, escape, spread};
+use super::cells::{escape, spread};
 
-/// What the page is, how to measure it again, on what it was measured, how, and how it is to be read.
-pub(super) fn beginning(report: &Report, command: &str) -> String {
+/// What the page is, and how to write it again.
+pub(super) fn beginning(command: &str) -> String {
+    format!("# Benchmarks\n\n{WHAT}\n\n{}", reproduce(command))
+}
+
+/// On what it was measured, how, and how it is to be read.
+pub(super) fn method(report: &Report) -> String {
     let parts = [
-        "# Benchmarks".to_owned(),
-        WHAT.to_owned(),
-        reproduce(command),
         "## The machine".to_owned(),
         machine(report),
         warnings(report),
         "## How it is measured".to_owned(),
-        method(report),
+        rounds(report),
         "## How to read the tables".to_owned(),
         READ.to_owned(),
         "## What is not claimed".to_owned(),
@@ -35,8 +37,7 @@ const WHAT: &str = "What a frame, a byte, a connection and a round trip cost thr
 
 fn reproduce(command: &str) -> String {
     format!(
-        "This page was written by one run of the command below, figures, plots and sentences. Nothing in it is written by hand, and what is \
-         changed by hand is lost with the next run.\n\n\
+        "This page, its figures and its plots were written by the command below. What is changed by hand is lost with the next run.\n\n\
          ```sh\n{}\n```\n\n\
          `--setup` installs what is compared (on Debian), `--peers` lets other programs take part, `--quick` is a first look in two minutes instead of \
          twenty. `cargo xtask bench 'slirp:' 'tap:'` measures only what is named. `--json FILE` keeps the figures, and `--compare FILE` shows later what changed \
@@ -48,12 +49,11 @@ fn reproduce(command: &str) -> String {
 fn machine(report: &Report) -> String {
     let machine = &report.machine;
     let mitigations: Vec<String> = machine.mitigations.iter().map(|it| escape(it)).collect();
-    let mut table = Table::new(["", ""].map(str::to_owned).into());
     let lines = [
         ("CPU", escape(&machine.cpu)),
         ("CPUs", machine.cpus.to_string()),
         ("kernel", escape(&machine.kernel)),
-        ("mitigations", mitigations.join("<br>")),
+        ("mitigations", mitigations.join("; ")),
         (
             "load",
             format!(
@@ -76,10 +76,8 @@ fn machine(report: &Report) -> String {
         ),
         ("the run took", format!("{:.0} s", machine.seconds)),
     ];
-    for (name, value) in lines {
-        table.line([name.to_owned(), value]);
-    }
-    table.to_string()
+    let lines = lines.map(|(name, value)| format!("- {name}: {value}"));
+    lines.join("\n")
 }
 
 fn warnings(report: &Report) -> String {
@@ -90,7 +88,7 @@ fn warnings(report: &Report) -> String {
     lines.collect::<Vec<_>>().join("\n>\n")
 }
 
-fn method(report: &Report) -> String {
+fn rounds(report: &Report) -> String {
     let plan = &report.plan;
     let cpus = match plan.cpus {
         1 => "Everything runs on one CPU: what is measured, its peers, and the kernel's part of both. Nothing is told by that of what several CPUs do at a time, \

@@ -7,7 +7,7 @@ use super::super::bars::{Bar, Bars, Group};
 use super::super::scale::Scale;
 use super::{PLACES, heading};
 use crate::bench::about::{families, sentence};
-use crate::bench::quantity::{Quantity, digits};
+use crate::bench::quantity::{Quantity, digits, round};
 
 /// Of all rows that count the same: one plot for throughput, one for connections.
 pub(in super::super) fn amounts(section: &str, rows: &[&Row]) -> Vec<Plot> {
@@ -90,6 +90,13 @@ fn bar(figure: &Figure, value: Spread) -> Bar {
         name: figure.contestant.clone(),
         role: figure.role,
         value,
-        number: digits(value.median),
+        number: match figure.loss() {
+            loss if loss < 0.005 => digits(value.median),
+            loss => format!(
+                "{}, {} % lost",
+                digits(value.median),
+                round((loss * 100.0).round())
+            ),
+        },
     }
 }

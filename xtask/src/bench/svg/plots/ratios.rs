@@ -1,18 +1,18 @@
 //! Bars from the line of 1: the library beside what the machine can do, and beside others.
 
-use net_backend::bench::{Better, Compared, Role, Row, Spread, Unit};
+use net_backend::bench::{Compared, Role, Row, Unit};
 
 use super::super::Plot;
 use super::super::bars::{Bar, Bars, Group};
 use super::super::scale::Scale;
 use super::heading;
 use crate::bench::about::sentence;
-use crate::bench::quantity::quotient;
+use crate::bench::quantity::{advantage, quotient};
 
 /// Of all rows: beside limits and loops by hand, and beside peers.
 pub(in super::super) fn ratios(section: &str, rows: &[&Row]) -> Vec<Plot> {
     let kinds = [
-        (true, "beside limits", "beside its limits"),
+        (true, "beside limits", "beside limits of the machine"),
         (false, "beside peers", "beside other programs and libraries"),
     ];
     let label = match rows.iter().all(|row| row.unit == Unit::Memory) {
@@ -24,6 +24,10 @@ pub(in super::super) fn ratios(section: &str, rows: &[&Row]) -> Vec<Plot> {
             .iter()
             .filter_map(|row| group(row, of_machine))
             .collect();
+        let words = match is_by_hand(&groups) {
+            true => "beside the same by hand",
+            false => words,
+        };
         let parts = parts(joined(groups));
         let count = parts.len();
         let plots = parts.into_iter().enumerate().map(move |(at, groups)| {
@@ -65,6 +69,11 @@ fn bars(section: &str, words: &str, label: &str, groups: Vec<Group>) -> Bars {
     }
 }
 
+fn is_by_hand(groups: &[Group]) -> bool {
+    let mut bars = groups.iter().flat_map(|group| &group.bars);
+    bars.all(|bar| bar.role == Role::ByHand)
+}
+
 /// The comparisons of a row that are shown.
 fn group(row: &Row, of_machine: bool) -> Option<Group> {
     let mut shown: Vec<&Compared> = Vec::new();
@@ -104,29 +113,13 @@ fn role(row: &Row, contestant: &str) -> Option<Role> {
 }
 
 fn bar(row: &Row, compared: &Compared) -> Option<Bar> {
-    let value = how_good(compared);
-    let is_good = [value.lower, value.median, value.upper]
-        .iter()
-        .all(|it| it.is_finite() && *it > 0.0);
-    is_good.then(|| Bar {
+    let value = advantage(compared)?;
+    Some(Bar {
         name: format!("{} / {}", compared.contender, compared.reference),
-        role: role(row, &compared.reference).unwrap_or(Role::Limit),
+        role: role(row, &compared.reference)?,
         value,
         number: quotient(value.median),
     })
-}
-
-/// The quotient, or its inverse where less is better.
-fn how_good(compared: &Compared) -> Spread {
-    let value = compared.value;
-    match compared.better == Better::More {
-        true => value,
-        false => Spread {
-            lower: 1.0 / value.upper,
-            median: 1.0 / value.median,
-            upper: 1.0 / value.lower,
-        },
-    }
 }
 
 /// Groups of one bar each are one group, whose bars have the names of the groups.
