@@ -39,6 +39,8 @@ use field::{Field, Section};
 use output::{Judgement, Progress};
 use publish::Publication;
 
+pub(crate) use memory::{Options as MemoryOptions, measure as measure_memory};
+
 /// What `--setup` installs: the library that `slirp:` opens.
 const NEEDS: &[Need] = &[needs::LIBSLIRP];
 
