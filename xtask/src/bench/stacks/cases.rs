@@ -41,16 +41,23 @@ struct Participant {
 }
 
 impl Stacks {
-    /// A row about `work`. Nobody is started yet.
-    pub(super) fn new(work: Work, suffix: &'static str, entrants: &[Entrant]) -> Self {
+    /// A row about `work`, with no more than so many idle connections. Nobody is started yet.
+    pub(super) fn new(
+        work: Work,
+        suffix: &'static str,
+        entrants: &[Entrant],
+        most_idle: u16,
+    ) -> Self {
         let entrants = entrants.iter().filter(|entrant| entrant.does(work));
         let field = entrants.flat_map(|entrant| {
-            work.idle().iter().map(|idle| Participant {
-                entrant: entrant.clone(),
-                idle: *idle,
-                running: None,
-                failures: Vec::new(),
-            })
+            let idle = work.idle().iter().copied();
+            idle.filter(|idle| *idle <= most_idle)
+                .map(|idle| Participant {
+                    entrant: entrant.clone(),
+                    idle,
+                    running: None,
+                    failures: Vec::new(),
+                })
         });
         Self {
             work,
@@ -227,11 +234,11 @@ mod tests {
         let entrants = Entrant::of_uri("slirp:?thread=none").unwrap();
         let peer = Entrant::Peer(super::super::peer::Peer::Passt);
         let entrants = [&entrants[..1], &[peer, Entrant::Loopback]].concat();
-        let row = Stacks::new(Work::Idle, "", &entrants);
+        let row = Stacks::new(Work::Idle, "", &entrants, 400);
         let contestants = row.contestants();
-        assert_eq!(contestants.len(), 2 * 6);
+        assert_eq!(contestants.len(), 2 * 5);
         let pairs = row.pairs();
-        assert_eq!(pairs.len(), 6 + 2 * 5);
+        assert_eq!(pairs.len(), 5 + 2 * 4);
         for Pair {
             contender,
             reference,

@@ -112,6 +112,15 @@ impl Entrant {
         }
     }
 
+    /// How many of this process's files an idle connection takes.
+    pub(in crate::bench) fn files(&self) -> u64 {
+        match self {
+            // libslirp's socket, beside the server's.
+            Self::Library(library) if library.stack != Stack::Kernel => 2,
+            Self::Library(_) | Self::Peer(_) | Self::Loopback => 1,
+        }
+    }
+
     /// Starts it in the network of this thread, with a client that has made sure that it works.
     ///
     /// # Errors

@@ -179,6 +179,7 @@ impl Shared {
 #[cfg(test)]
 mod tests {
     use std::io::{Read, Write};
+    use std::time::Instant;
 
     use super::*;
 
@@ -193,7 +194,10 @@ mod tests {
         assert_eq!(&back, b"abc");
         let mut source = connect(Service::Source).unwrap();
         assert!(source.read_to_end(&mut Vec::new()).unwrap() > 0);
+        let start = Instant::now();
         drop(host);
+        // Not when a server has lost patience.
+        assert!(start.elapsed() < streams::PATIENCE / 2);
         assert!(!matches!(echo.read(&mut back), Ok(1..)));
     }
 }

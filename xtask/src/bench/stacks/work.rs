@@ -27,6 +27,9 @@ impl Work {
     /// Bytes of Ethernet, IPv4 and UDP header in a frame.
     pub(super) const HEADERS: usize = 42;
 
+    /// Numbers of idle connections.
+    pub(super) const IDLE: [u16; 6] = [0, 1, 10, 100, 400, 1000];
+
     /// All that is measured on one CPU.
     pub(super) const ALL: [Self; 9] = [
         Self::Upload,
@@ -98,7 +101,7 @@ impl Work {
     /// How many connections are idle, one time after the other.
     pub(super) fn idle(self) -> &'static [u16] {
         match self {
-            Self::Idle => &[0, 1, 10, 100, 400, 1000],
+            Self::Idle => &Self::IDLE,
             _ => &[0],
         }
     }

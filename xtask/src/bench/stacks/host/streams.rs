@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::Service;
 
 /// How long a connection may be silent: longer than a guest's patience.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 /// Bytes in one write and one read.
 const CHUNK: usize = 256 * 1024;
 /// Bytes of one answer of the echo at most.
