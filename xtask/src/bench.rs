@@ -23,7 +23,6 @@ mod svg;
 mod synthetic;
 mod sys;
 mod tap;
-mod tcp;
 
 use std::fs;
 use std::path::PathBuf;
@@ -212,7 +211,6 @@ impl Options {
         ];
         if self.uris.is_empty() {
             let details = tap::cases()
-                .chain(tcp::cases())
                 .chain(netgraph::cases())
                 .chain(netmap::cases());
             sections.push(Section::of(details.collect()));
