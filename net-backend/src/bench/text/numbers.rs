@@ -37,7 +37,7 @@ pub(super) fn number(value: f64) -> String {
     fixed(value, decimals(value))
 }
 
-/// A quotient, with three digits behind the point where it says how little is lost.
+/// A quotient, with more digits where these say how little is lost, or how little it is.
 pub(super) fn quotient(value: f64) -> String {
     fixed(value, decimals_of_quotient(value))
 }
@@ -86,9 +86,11 @@ fn decimals(value: f64) -> usize {
 }
 
 fn decimals_of_quotient(value: f64) -> usize {
-    match (0.8..1.3).contains(&value) {
-        true => 3,
-        false => decimals(value),
+    match value {
+        small if small < 0.00995 => 4,
+        small if small < 0.0995 => 3,
+        near if (0.8..1.3).contains(&near) => 3,
+        _ => decimals(value),
     }
 }
 
@@ -195,9 +197,10 @@ mod tests {
     }
 
     #[test]
-    fn quotients_near_one_have_more_digits() {
-        let numbers = [0.0312, 0.984, 1.2345, 2.5678, 27.81, 127.81].map(quotient);
-        assert_eq!(numbers, ["0.03", "0.984", "1.234", "2.57", "27.8", "128"]);
+    fn quotients_have_the_digits_that_say_something() {
+        let numbers = [0.00131, 0.0312, 0.312, 0.984, 2.5678, 27.81, 127.81].map(quotient);
+        let expected = ["0.0013", "0.031", "0.31", "0.984", "2.57", "27.8", "128"];
+        assert_eq!(numbers, expected);
     }
 
     #[test]
