@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use super::case::{Role, Unit};
+use super::case::{Clock, Role, Unit};
 use super::report::Report;
 use super::row::{Better, Figure, Row};
 use super::spread::Spread;
-use super::text::{compared, cost_text, ratio_text, references};
+use super::text::{compared, cost_text, cpu_text, ratio_text, references};
 
 /// What differs between two runs beyond what chance does.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -25,13 +25,13 @@ pub struct Changes {
     pub agree: usize,
 }
 
-/// What changed: a quotient of the library's, or somebody's cost.
+/// What changed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Change {
     /// `ROW: CONTESTANT`, with ` / REFERENCE` where it is a quotient.
     pub what: String,
-    /// What it is counted in; `None` for a quotient.
-    pub unit: Option<Unit>,
+    /// What was compared.
+    pub measure: Measure,
     /// In the earlier run.
     pub before: Spread,
     /// In the later run.
@@ -40,14 +40,27 @@ pub struct Change {
     pub better: Better,
 }
 
+/// What is compared of a contestant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Measure {
+    /// The quotient with another contestant of the same run.
+    Quotient,
+    /// The cost of such a unit.
+    Cost(Unit),
+    /// The CPU time for such a unit.
+    Cpu(Unit),
+}
+
 impl Changes {
     /// What differs by no more than this part is no change, however narrow the quartiles are.
     const LEAST: f64 = 0.05;
 
     /// What differs between an `earlier` run and a `later` one.
     ///
-    /// Of the library's contestants quotients are compared, beside the most telling reference that both runs have:
-    /// what else the machine was busy with then does not change these much. Of others, costs.
+    /// What else the machine was busy with should not change it. Of the library's contestants, therefore, quotients are
+    /// compared, beside the most telling reference that both runs have; of others, costs, where these are CPU time, and
+    /// CPU time where they are time on the wall.
     #[must_use]
     pub fn between(earlier: &Report, later: &Report) -> Self {
         let mut changes = Self {
@@ -125,13 +138,14 @@ impl fmt::Display for Changes {
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let word = if self.is_better() { "better" } else { "worse" };
-        let told = |it: Spread| match self.unit {
-            Some(unit) => cost_text(it, unit),
-            None => ratio_text(it),
+        let told = |it: Spread| match self.measure {
+            Measure::Quotient => ratio_text(it),
+            Measure::Cost(unit) => cost_text(it, unit),
+            Measure::Cpu(unit) => cpu_text(it, unit),
         };
         // People read rates where these are what counts.
-        let quotient = match self.unit.map(Unit::better) {
-            Some(Better::More) => 1.0 / self.quotient(),
+        let quotient = match self.measure {
+            Measure::Cost(unit) if unit.better() == Better::More => 1.0 / self.quotient(),
             _ => self.quotient(),
         };
         let percent = (quotient - 1.0) * 100.0;
@@ -206,17 +220,21 @@ fn change((old, before): (&Row, &Figure), (row, after): (&Row, &Figure)) -> Chan
     if let (Role::Library, Some((before, after))) = (after.role, shared.next()) {
         return Change {
             what: format!("{name} / {}", after.reference),
-            unit: None,
+            measure: Measure::Quotient,
             before: before.value,
             after: after.value,
             better: after.better,
         };
     }
+    let (measure, before, after) = match row.clock {
+        Clock::ThisThread | Clock::Value => (Measure::Cost(row.unit), before.cost, after.cost),
+        Clock::Wall => (Measure::Cpu(row.unit), before.cpu, after.cpu),
+    };
     Change {
         what: name,
-        unit: Some(row.unit),
-        before: before.cost,
-        after: after.cost,
+        measure,
+        before,
+        after,
         better: Better::Less,
     }
 }
@@ -252,7 +270,7 @@ mod tests {
         let [change] = &*changes.changed else {
             panic!("{changes:?}")
         };
-        assert_eq!(change.unit, Some(Unit::Frame));
+        assert_eq!(change.measure, Measure::Cost(Unit::Frame));
         assert!(!change.is_better());
         assert_eq!(
             change.to_string(),
@@ -300,6 +318,23 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("+100 %"), "{text}");
+    }
+
+    #[test]
+    fn time_on_the_wall_is_compared_as_cpu_time() {
+        let mut runs = [run(1.0, 2.0), run(1.0, 2.0)];
+        for (run, cpu) in runs.iter_mut().zip([2.0, 1.0]) {
+            run.rows[0].unit = Unit::Byte;
+            run.rows[0].clock = Clock::Wall;
+            run.rows[0].figures[1].cpu = Spread::of(&[cpu]);
+        }
+        let text = Changes::between(&runs[0], &runs[1]).to_string();
+        let change = "better  tap/send: by hand  CPU ms/Gbit 250 [250-250] → CPU ms/Gbit 125 [125-125]  -50 %";
+        assert!(text.contains(change), "{text}");
+        runs[1].rows[0].figures[1].cost = Spread::of(&[99.0]);
+        runs[0].rows[0].figures[1].cpu = Spread::of(&[1.0]);
+        let changes = Changes::between(&runs[0], &runs[1]);
+        assert_eq!(changes.agree, 2, "somebody else was busy: {changes}");
     }
 
     #[test]

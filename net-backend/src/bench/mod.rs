@@ -23,7 +23,7 @@ mod text;
 
 pub use case::{Case, Clock, Contestant, Outcome, Pair, Role, Unavailable, Unit};
 pub use clock::{process_time, thread_time};
-pub use compare::{Change, Changes};
+pub use compare::{Change, Changes, Measure};
 pub use engine::{Bench, Plan, Progress};
 pub use goals::{Goals, Rule, Unused};
 pub use machine::Machine;

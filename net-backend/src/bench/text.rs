@@ -292,6 +292,11 @@ pub(super) fn ratio_text(spread: Spread) -> String {
     numbers::ratio(spread)
 }
 
+/// CPU time for a unit, with its quartiles.
+pub(super) fn cpu_text(spread: Spread, unit: Unit) -> String {
+    numbers::cpu_text(spread, unit)
+}
+
 #[cfg(test)]
 mod tests {
     use super::samples::{figure, report, row};

@@ -32,7 +32,7 @@ impl Unit {
     }
 }
 
-/// With three digits that count, and no more than two behind the point.
+/// With two or three digits that count, and no more than three behind the point.
 pub(super) fn number(value: f64) -> String {
     fixed(value, decimals(value))
 }
@@ -81,6 +81,7 @@ fn decimals(value: f64) -> usize {
     match value.abs() {
         size if size >= 99.95 => 0,
         size if size >= 9.995 => 1,
+        size if size < 0.0995 && size > 0.0 => 3,
         _ => 2,
     }
 }
@@ -152,13 +153,25 @@ pub(super) fn cpu(figure: &Figure, unit: Unit, clock: Clock) -> String {
     if clock != Clock::Wall {
         return String::new();
     }
-    let nanoseconds = figure.cpu.median;
-    number(match unit {
+    number(cpu_shown(figure.cpu.median, unit))
+}
+
+/// CPU time with its quartiles.
+pub(super) fn cpu_text(spread: Spread, unit: Unit) -> String {
+    let all = [spread.median, spread.lower, spread.upper].map(|it| cpu_shown(it, unit));
+    let digits = decimals(cpu_shown(spread.median, unit));
+    let [median, lower, upper] = all.map(|it| fixed(it, digits));
+    format!("{} {median} [{lower}-{upper}]", cpu_heading(unit))
+}
+
+/// Nanoseconds for a unit, in what [`cpu_heading`] says.
+fn cpu_shown(nanoseconds: f64, unit: Unit) -> f64 {
+    match unit {
         Unit::Frame | Unit::Datagram | Unit::Memory => nanoseconds,
         // An eighth of 10^9 bytes, and 10^6 nanoseconds.
         Unit::Byte => nanoseconds * 125.0,
         Unit::RoundTrip | Unit::Connection => nanoseconds / 1e3,
-    })
+    }
 }
 
 /// What [`cpu`] counts in.
@@ -182,6 +195,7 @@ mod tests {
         assert_eq!(cost(500_000.0, Unit::Connection), "2000");
         assert_eq!(cost(2500.0, Unit::Datagram), "400");
         assert_eq!(cost(1536.0, Unit::Memory), "1.50");
+        assert_eq!(cost(250.0, Unit::Byte), "0.032");
         assert_eq!(cost(0.0, Unit::Byte), "-");
     }
 
