@@ -23,7 +23,7 @@ fn main() -> ExitCode {
         }
     };
     let report = measure(|case| all || case.name().ends_with(" 1514 bytes"));
-    println!("{report:#?}");
+    println!("{report}");
     ExitCode::SUCCESS
 }
 
