@@ -31,6 +31,12 @@ pub(super) fn sentence(text: &str) -> String {
     }
 }
 
+/// The backend of one of the library's contestants: `slirp` of `slirp:?thread=none`.
+pub(super) fn backend(contestant: &str) -> &str {
+    let (scheme, _) = contestant.split_once(':').unwrap_or((contestant, ""));
+    scheme
+}
+
 /// The name of a row without the place that it has among others: `send` of `send 1514 bytes`.
 pub(super) fn family(row: &Row) -> String {
     if row.at.is_none() {
@@ -168,6 +174,10 @@ mod tests {
     fn unknown_sections_have_their_name() {
         assert_eq!(title("tap"), "The library's own part in tap");
         assert_eq!(title("else"), "else");
+        assert_eq!(
+            ["slirp:?a=b:c", "library"].map(backend),
+            ["slirp", "library"]
+        );
         assert_eq!(["", "ab c", "µs"].map(sentence), ["", "Ab c", "µs"]);
     }
 }

@@ -54,6 +54,7 @@ fn frames(size: f64) -> Row {
     row.comparisons = vec![
         compared("tap:", "write(2) on a tap", Better::Less, 1.01),
         compared("tap:", "memcpy", Better::Less, 280.0),
+        compared("tap:", "tun-rs", Better::Less, 0.95),
     ];
     if size < 9000.0 {
         let mut peer = figure("tun-rs", Role::Peer, cost(1500.0));

@@ -1,9 +1,9 @@
 //! The best of everybody, row by row.
 
-use net_backend::bench::{Better, Figure, Report, Role, Row, Spread};
+use net_backend::bench::{Better, Compared, Figure, Report, Role, Row};
 
 use super::cells::{Table, escape};
-use crate::bench::about::{families, sections, title};
+use crate::bench::about::{backend, families, sections, title};
 use crate::bench::quantity::{Quantity, advantage, digits, quotients};
 
 /// A table of the rows in which others take part; `None` if there are none.
@@ -13,15 +13,15 @@ pub(super) fn glance(report: &Report) -> Option<String> {
     let mut is_empty = true;
     for (section, rows) in sections(&report.rows) {
         for row in families(&rows).iter().filter_map(|family| usual(family)) {
-            if let Some(cells) = line(row) {
+            for cells in lines(row) {
                 let name = format!("{}: {}", escape(title(section)), escape(&row.name));
                 table.line([name].into_iter().chain(cells));
                 is_empty = false;
             }
         }
     }
-    let text = "The fastest of this library, and the fastest of the other programs and libraries that take part in the row. Beside them is how many times \
-                as good the first is, in the median round: above 1 this library is better. A limit is what the machine does without either.";
+    let text = "Of each row and each backend: its fastest way, and the fastest of the other programs and libraries that it is compared with. Beside them is how many \
+                times as good the first is, in the median round: above 1 this library is better. A limit is what the machine does without either.";
     (!is_empty).then(|| {
         format!(
             "## At a glance\n\n{text}\n\n{}",
@@ -40,42 +40,57 @@ fn usual<'a>(family: &[&'a Row]) -> Option<&'a Row> {
 /// Bytes of a frame that carries an MTU of 1500.
 const FULL: f64 = 1514.0;
 
-fn line(row: &Row) -> Option<[String; 4]> {
-    if row.figures.iter().any(|it| it.at.is_some()) {
-        return None;
+/// A line for each backend that is compared with others.
+fn lines(row: &Row) -> Vec<[String; 4]> {
+    let mut backends: Vec<&str> = Vec::new();
+    for it in &row.comparisons {
+        if !backends.contains(&backend(&it.contender)) {
+            backends.push(backend(&it.contender));
+        }
     }
+    let lines = backends.into_iter().filter_map(|name| line(row, name));
+    lines.collect()
+}
+
+fn line(row: &Row, name: &str) -> Option<[String; 4]> {
     let quantity = Quantity::of(row);
-    let (library, value) = best(row, quantity, &[Role::Library])?;
-    let (peer, other) = best(row, quantity, &[Role::Peer])?;
-    let is_pair = |it: &&net_backend::bench::Compared| {
-        it.contender == library.contestant && it.reference == peer.contestant
-    };
+    let pairs = row.comparisons.iter().filter_map(|it| {
+        let one = row.figure(&it.contender, None)?;
+        let other = row.figure(&it.reference, None)?;
+        (backend(&it.contender) == name && it.at.is_none()).then_some((one, other))
+    });
+    let pairs: Vec<(&Figure, &Figure)> = pairs.collect();
+    let beside = |role| pairs.iter().filter(move |(_, other)| other.role == role);
+    let library = best(quantity, beside(Role::Peer).map(|(one, _)| *one))?;
+    let peer = best(quantity, beside(Role::Peer).map(|(_, other)| *other))?;
+    let limits = beside(Role::Limit).chain(beside(Role::ByHand));
+    let limit = best(quantity, limits.map(|(_, other)| *other));
+    let is_pair =
+        |it: &&Compared| it.contender == library.contestant && it.reference == peer.contestant;
     let compared = row.comparisons.iter().find(is_pair).and_then(advantage);
-    let written = |figure: &Figure, value: Spread| {
-        let (value, unit) = (digits(value.median), quantity.unit);
+    let written = |figure: &Figure| {
+        let value = quantity.shown(figure).map(|it| digits(it.median));
+        let (value, unit) = (value.unwrap_or_default(), quantity.unit);
         format!("{value} {unit}<br>{}", escape(&figure.contestant))
     };
-    let limit = best(row, quantity, &[Role::Limit, Role::ByHand]);
     Some([
-        written(library, value),
-        written(peer, other),
+        written(library),
+        written(peer),
         compared.map(quotients).unwrap_or_default(),
-        limit
-            .map(|(figure, value)| written(figure, value))
-            .unwrap_or_default(),
+        limit.map(written).unwrap_or_default(),
     ])
 }
 
-fn best<'a>(row: &'a Row, quantity: Quantity, roles: &[Role]) -> Option<(&'a Figure, Spread)> {
-    let figures = row.figures.iter().filter(|it| roles.contains(&it.role));
-    let shown = figures.filter_map(|it| Some((it, quantity.shown(it)?)));
-    shown.max_by(|(_, one), (_, other)| {
-        let order = one.median.total_cmp(&other.median);
+fn best<'a>(quantity: Quantity, figures: impl Iterator<Item = &'a Figure>) -> Option<&'a Figure> {
+    let shown = figures.filter_map(|it| Some((it, quantity.shown(it)?.median)));
+    let best = shown.max_by(|(_, one), (_, other)| {
+        let order = one.total_cmp(other);
         match quantity.better == Better::More {
             true => order,
             false => order.reverse(),
         }
-    })
+    });
+    best.map(|(figure, _)| figure)
 }
 
 #[cfg(test)]

@@ -144,4 +144,4 @@ impl Bars {
 /// Pixels for a bar and what is between it and the next.
 const BAR: f64 = 22.0;
 /// Pixels for names, at most.
-const NAMES: f64 = 330.0;
+const NAMES: f64 = 400.0;

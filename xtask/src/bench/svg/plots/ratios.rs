@@ -5,8 +5,8 @@ use net_backend::bench::{Compared, Role, Row, Unit};
 use super::super::Plot;
 use super::super::bars::{Bar, Bars, Group};
 use super::super::scale::Scale;
-use super::heading;
-use crate::bench::about::sentence;
+use super::{PLACES, heading};
+use crate::bench::about::{backend, families, sentence};
 use crate::bench::quantity::{advantage, quotient};
 
 /// Of all rows: beside limits and loops by hand, and beside peers.
@@ -20,9 +20,14 @@ pub(in super::super) fn ratios(section: &str, rows: &[&Row]) -> Vec<Plot> {
         false => "times as fast as the other",
     };
     let plots = kinds.into_iter().flat_map(|(of_machine, name, words)| {
-        let groups: Vec<Group> = rows
+        let groups: Vec<Group> = families(rows)
             .iter()
-            .filter_map(|row| group(row, of_machine))
+            .flat_map(|family| {
+                let is_line = family.len() >= PLACES;
+                family
+                    .iter()
+                    .filter_map(move |row| group(row, of_machine, is_line))
+            })
             .collect();
         let words = match is_by_hand(&groups) {
             true => "beside the same by hand",
@@ -60,7 +65,7 @@ fn bars(section: &str, words: &str, label: &str, groups: Vec<Group>) -> Bars {
     Bars {
         title: heading(section, words),
         explanation: "Right of 1 this library is better, left of it the other, by the factor at the axis. Bars are medians of the quotients in \
-                      each round, whiskers their quartiles. The colour says beside whom."
+                      each round, whiskers their quartiles."
             .to_owned(),
         label: label.to_owned(),
         scale: Scale::factors(low, high),
@@ -74,16 +79,17 @@ fn is_by_hand(groups: &[Group]) -> bool {
     bars.all(|bar| bar.role == Role::ByHand)
 }
 
-/// The comparisons of a row that are shown.
-fn group(row: &Row, of_machine: bool) -> Option<Group> {
+/// The comparisons of a row that are shown. Of rows that are a line in another plot, this is only the same by hand.
+fn group(row: &Row, of_machine: bool, is_line: bool) -> Option<Group> {
     let mut shown: Vec<&Compared> = Vec::new();
     for compared in &row.comparisons {
         let role = role(row, &compared.reference);
         let is_wanted = match role {
             Some(Role::ByHand) => of_machine,
-            // Memory that is only copied is far away from whatever moves frames: tables have it.
-            Some(Role::Limit) => of_machine && row.at.is_none(),
-            Some(Role::Peer) => !of_machine && is_first_of_its_kind(row, &compared.contender),
+            Some(Role::Limit) => of_machine && !is_line,
+            Some(Role::Peer) => {
+                !of_machine && !is_line && is_first_of_its_kind(row, &compared.contender)
+            }
             _ => false,
         };
         if is_wanted && compared.at.is_none() {
@@ -100,9 +106,8 @@ fn group(row: &Row, of_machine: bool) -> Option<Group> {
 
 /// Whether nobody before it in the row has the same backend.
 fn is_first_of_its_kind(row: &Row, contestant: &str) -> bool {
-    let scheme = |name: &str| name.split(':').next().unwrap_or_default().to_owned();
     let library = row.figures.iter().filter(|it| it.role == Role::Library);
-    let mut alike = library.filter(|it| scheme(&it.contestant) == scheme(contestant));
+    let mut alike = library.filter(|it| backend(&it.contestant) == backend(contestant));
     alike.next().is_some_and(|it| it.contestant == contestant)
 }
 
