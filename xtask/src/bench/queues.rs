@@ -14,7 +14,7 @@ use super::MakeCase;
 use super::case::{Case, Who};
 use super::field::{Field, Section, openable};
 use tap::FarEnd;
-use team::Team;
+use team::{Order, Team};
 
 /// How many pairs take part, as far as the backend has them.
 const PAIRS: [u16; 3] = [1, 2, 4];
@@ -205,22 +205,21 @@ impl Case for Row {
                 Direction::Receive => started.sent = far_end.fill()?,
             }
         }
-        Ok(())
+        started.team.prepare(match direction {
+            Direction::Send => Order::Send(DURATION / 2),
+            Direction::Receive => Order::Receive,
+        })
     }
 
     fn run(&mut self, contestant: Who) -> Result<u64> {
         let direction = self.direction;
         let started = self.started(contestant)?;
+        let frames = started.team.run()?;
         match direction {
-            Direction::Send => {
-                started.sent = started.team.send(DURATION / 2)?;
-                Ok(started.sent)
-            }
-            Direction::Receive => {
-                started.received = started.team.receive()?;
-                Ok(started.received)
-            }
+            Direction::Send => started.sent = frames,
+            Direction::Receive => started.received = frames,
         }
+        Ok(frames)
     }
 
     fn settle(&mut self, contestant: Who) -> Result<u64> {

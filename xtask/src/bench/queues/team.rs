@@ -1,7 +1,9 @@
 //! A thread for each pair of queues, each on a CPU as long as there are enough.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::thread::{Builder, JoinHandle};
+use std::thread::{self, Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, ensure};
@@ -14,17 +16,26 @@ use super::{LENGTH, tap};
 /// The threads of one backend. They end with this.
 pub(super) struct Team {
     members: Vec<(Sender<Order>, JoinHandle<()>)>,
+    start: Arc<Start>,
     reports: Receiver<Result<u64>>,
     backend: Box<dyn NetBackend>,
 }
 
 /// What a thread is told.
 #[derive(Clone, Copy, Debug)]
-enum Order {
+pub(super) enum Order {
     /// Send for so long.
     Send(Duration),
     /// Receive what there is.
     Receive,
+}
+
+/// Where threads wait without sleeping, so that they begin at the same time.
+#[derive(Default)]
+struct Start {
+    waiting: AtomicUsize,
+    /// The last order that may be carried out.
+    allowed: AtomicU64,
 }
 
 impl Team {
@@ -42,6 +53,7 @@ impl Team {
             features: Features::empty(),
         })?;
         let (report, reports) = mpsc::channel();
+        let start = Arc::<Start>::default();
         let mut members = Vec::new();
         for (number, queue) in queues.into_iter().enumerate() {
             let member: Box<dyn Member> = match is_by_hand {
@@ -49,14 +61,15 @@ impl Team {
                 false => Box::new(Library::new(queue)),
             };
             let (order, orders) = mpsc::channel();
-            let report = report.clone();
+            let (report, start) = (report.clone(), Arc::clone(&start));
             let thread = Builder::new()
                 .name("queue".to_owned())
-                .spawn(move || serve(number, member, &orders, &report))?;
+                .spawn(move || serve(number, member, &start, &orders, &report))?;
             members.push((order, thread));
         }
         Ok(Self {
             members,
+            start,
             reports,
             backend,
         })
@@ -68,24 +81,31 @@ impl Team {
         tap::is_tap(&uri).then(|| uri.target().to_owned())
     }
 
-    /// All send for `duration`: frames that went.
+    /// Has all threads ready for an order, and waits until they are.
     ///
     /// # Errors
     ///
-    /// What a thread says; so below.
-    pub(super) fn send(&self, duration: Duration) -> Result<u64> {
-        self.all(Order::Send(duration))
-    }
-
-    /// All receive until there is nothing: frames that came.
-    pub(super) fn receive(&self) -> Result<u64> {
-        self.all(Order::Receive)
-    }
-
-    fn all(&self, order: Order) -> Result<u64> {
+    /// What a thread says.
+    pub(super) fn prepare(&self, order: Order) -> Result<()> {
         for (orders, _) in &self.members {
             orders.send(order).context("a thread has ended")?;
         }
+        while self.start.waiting.load(Ordering::Acquire) < self.members.len() {
+            let has_ended = |(_, thread): &(_, JoinHandle<()>)| thread.is_finished();
+            ensure!(!self.members.iter().any(has_ended), "a thread has ended");
+            thread::yield_now();
+        }
+        Ok(())
+    }
+
+    /// Has them carry it out: how many frames there were.
+    ///
+    /// # Errors
+    ///
+    /// What a thread says.
+    pub(super) fn run(&self) -> Result<u64> {
+        self.start.waiting.store(0, Ordering::Relaxed);
+        self.start.allowed.fetch_add(1, Ordering::Release);
         let mut frames = 0;
         for _ in &self.members {
             frames += self.reports.recv().context("all threads have ended")??;
@@ -97,6 +117,8 @@ impl Team {
 
 impl Drop for Team {
     fn drop(&mut self) {
+        // Whoever waits has to see that there is nothing more.
+        self.start.allowed.store(u64::MAX, Ordering::Release);
         for (orders, thread) in self.members.drain(..) {
             drop(orders);
             let _panicked = thread.join();
@@ -107,13 +129,18 @@ impl Drop for Team {
 fn serve(
     number: usize,
     mut member: Box<dyn Member>,
+    start: &Start,
     orders: &Receiver<Order>,
     report: &Sender<Result<u64>>,
 ) {
     let mut packet = vec![0; HEADER.bytes()];
     packet.extend(tap::to_nobody(LENGTH));
     let moved = take_place(number);
-    for order in orders {
+    for (last, order) in (0..).zip(orders) {
+        start.waiting.fetch_add(1, Ordering::Release);
+        while start.allowed.load(Ordering::Acquire) <= last {
+            thread::yield_now();
+        }
         let outcome = match (moved, order) {
             (Err(errno), _) => Err(anyhow!("a thread cannot have a CPU of its own: {errno}")),
             (Ok(()), Order::Send(duration)) => send(&mut *member, &packet, duration),
