@@ -7,7 +7,7 @@ use net_backend::bench::{Clock, Contestant, Pair, Role, Unit};
 
 use super::super::case::{Case, Who};
 use super::entrant::Entrant;
-use super::host::Service;
+use super::host::{AHEAD, Service};
 use super::process;
 use super::site::{Running, Site};
 use super::work::Work;
@@ -161,7 +161,13 @@ impl Case for Stacks {
                 "{name} was started again {count} times; the last time it was {why}"
             ))
         });
-        lossy.chain(failed).collect()
+        let pace = match self.work {
+            Work::ReceiveDatagrams(_) => Some(format!(
+                "the host is never more than {AHEAD} datagrams ahead of what has arrived"
+            )),
+            _ => None,
+        };
+        lossy.chain(failed).chain(pace).collect()
     }
 
     fn prepare(&mut self, contestant: Who) -> Result<()> {

@@ -66,8 +66,8 @@ impl Entrant {
     /// If there is nobody to talk TCP to.
     pub(in crate::bench) fn of_uri(name: &str) -> Result<Vec<Self>, LeftOut> {
         let plain = Library::new(name).map_err(|error| LeftOut {
-            what: name.to_owned(),
-            why: format!("TCP and UDP: {error:#}"),
+            what: format!("{name} in the rows of TCP and UDP"),
+            why: format!("{error:#}"),
             is_failure: false,
         })?;
         let offered = net_backend::open(&openable(name)).map(|backend| backend.features());

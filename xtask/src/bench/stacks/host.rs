@@ -14,6 +14,8 @@ use std::time::Duration;
 use anyhow::Result;
 use rustix::net::{Shutdown, shutdown};
 
+pub(super) use datagrams::AHEAD;
+
 /// The servers, one connection at a time each. They end with this, and so do their connections.
 pub(in crate::bench) struct Host {
     servers: Vec<Server>,

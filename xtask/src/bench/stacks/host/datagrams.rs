@@ -16,7 +16,7 @@ use super::super::message::{Kind, Message};
 /// Bytes that may wait here, as far as this is allowed: what is lost should be lost on the way.
 const BACKLOG: usize = 4 << 20;
 /// How many datagrams may be on their way: less than a socket's buffer holds by default.
-const AHEAD: u64 = 64;
+pub(in super::super) const AHEAD: u64 = 64;
 /// What was not heard of for so long is lost.
 const SILENCE: Duration = Duration::from_millis(5);
 
