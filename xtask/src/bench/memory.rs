@@ -28,11 +28,13 @@ const CONNECTIONS: usize = 200;
 
 /// All cases of this section.
 pub(super) fn section(field: &Field) -> Section {
-    let (peers, left_out) = Entrant::peers(field);
+    let (peers, mut left_out) = Entrant::peers(field);
+    let (networks, why_not) = Entrant::networks(field);
+    left_out.extend(why_not);
     let nics = field.uris.iter().cloned().map(Entrant::library);
     let cases = [
         (What::Nic, nics.collect::<Vec<Entrant>>()),
-        (What::Connection, Entrant::networks(field)),
+        (What::Connection, networks),
     ];
     let cases = cases.into_iter().filter(|(_, library)| !library.is_empty());
     let cases = cases.map(|(what, mut entrants)| -> MakeCase {

@@ -4,7 +4,7 @@ use anyhow::Result;
 use net_backend::Features;
 use net_backend::bench::{Contestant, LeftOut, Role};
 
-use super::super::field::Field;
+use super::super::field::{Field, openable};
 use super::guest::Guest;
 use super::peer::Peer;
 
@@ -28,10 +28,22 @@ impl Entrant {
         Self::Library { uri, offloads }
     }
 
-    /// The library, by the URIs of the field that lead to a network with a host in it.
-    pub(in crate::bench) fn networks(field: &Field) -> Vec<Self> {
+    /// The library, by the URIs of the field that lead to a network with a host in it. None where a kernel cannot be a
+    /// guest, and why.
+    pub(in crate::bench) fn networks(field: &Field) -> (Vec<Self>, Vec<LeftOut>) {
         let uris = field.uris.iter().filter(|uri| uri.starts_with("slirp:"));
-        uris.cloned().map(Self::library).collect()
+        let entrants: Vec<Self> = uris.cloned().map(Self::library).collect();
+        match net_backend::open(&openable("tap:")) {
+            Err(error) if !entrants.is_empty() => {
+                let left_out = LeftOut {
+                    what: "TCP of a kernel behind slirp:".to_owned(),
+                    why: format!("it needs a tap: {error}"),
+                    is_failure: false,
+                };
+                (Vec::new(), vec![left_out])
+            }
+            _ => (entrants, Vec::new()),
+        }
     }
 
     /// Other programs that take part, and those that cannot.

@@ -8,6 +8,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
+/// Lines that tell why a program ended: the last one may only say that it did.
+const LINES: usize = 2;
+
 /// A process that ends with this.
 pub(in crate::bench) struct Process {
     name: &'static str,
@@ -53,7 +56,7 @@ impl Process {
         Some(format!("it ended ({status}): {}", self.said()))
     }
 
-    /// The last line that it printed, behind its name.
+    /// The last lines that it printed, behind its name.
     pub(in crate::bench) fn said(&self) -> String {
         let mut text = String::new();
         let mut messages = &self.messages;
@@ -62,8 +65,12 @@ impl Process {
             .and_then(|()| messages.read_to_string(&mut text));
         // Without its message there is still the error.
         let _unreadable = read;
-        let last = text.lines().last().unwrap_or("no message");
-        format!("{}: {last}", self.name)
+        let mut last: Vec<&str> = text.lines().rev().take(LINES).collect();
+        last.reverse();
+        match last.is_empty() {
+            true => format!("{} has printed nothing", self.name),
+            false => format!("{}: {}", self.name, last.join("; ")),
+        }
     }
 
     /// The CPU time that its threads have spent so far.

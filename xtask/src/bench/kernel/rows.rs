@@ -16,9 +16,12 @@ use super::guest::Guest;
 
 /// All cases of this section; none without a backend to measure.
 pub(in crate::bench) fn section(field: &Field) -> Section {
-    let library = Entrant::networks(field);
+    let (library, why_not) = Entrant::networks(field);
     if library.is_empty() {
-        return Section::default();
+        return Section {
+            left_out: why_not,
+            ..Section::default()
+        };
     }
     let (peers, left_out) = Entrant::peers(field);
     let make = |work: Work| -> MakeCase {
