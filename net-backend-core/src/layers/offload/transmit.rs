@@ -99,6 +99,25 @@ impl Begun {
 }
 
 impl SoftTx {
+    /// Sends what is usual in few branches: a frame that asks for nothing, to a half that knows the header as it is, or none.
+    /// `None`, and nothing has happened, for other frames.
+    #[inline]
+    fn send_plain(&mut self, frame: &[TxSlice<'_>]) -> Option<Result<Sent>> {
+        let is_plain = frame.first().and_then(TxSlice::first_chunk) == Some([0; 2]);
+        if !is_plain || self.begun.is_some() || self.header == HeaderLength::None {
+            return None;
+        }
+        match self.native.header {
+            native if native == self.header => Some(self.inner.send(frame)),
+            HeaderLength::None => {
+                let skip = self.header.bytes();
+                Some(send_behind(&mut *self.inner, &[], frame, skip))
+            }
+            _ => None,
+        }
+    }
+
+    #[inline(never)]
     fn transmit(&mut self, frame: &[TxSlice<'_>], length: usize) -> Result<Sent> {
         if self.begun.is_some() {
             if let Some(busy) = self.drain()? {
@@ -195,7 +214,10 @@ impl SoftTx {
 impl TxQueue for SoftTx {
     fn send(&mut self, frame: &[TxSlice<'_>]) -> Result<Sent> {
         let length = total_length(frame);
-        let sent = self.transmit(frame, length)?;
+        let sent = match self.send_plain(frame) {
+            Some(sent) => sent?,
+            None => self.transmit(frame, length)?,
+        };
         Ok(self.counters.count_sent(length, sent))
     }
 
