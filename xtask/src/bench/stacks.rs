@@ -23,6 +23,7 @@ mod packets;
 mod peer;
 pub(super) mod process;
 mod site;
+mod smoltcp;
 mod stack;
 mod stream;
 mod work;
@@ -123,6 +124,9 @@ fn entrants(field: &Field) -> (Vec<Entrant>, Vec<LeftOut>) {
             Ok(false) => {}
             Err(why) => left_out.push(why),
         }
+    }
+    if field.peers {
+        entrants.push(Entrant::Smoltcp);
     }
     entrants.push(Entrant::Loopback);
     (entrants, left_out)

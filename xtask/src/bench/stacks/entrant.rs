@@ -16,6 +16,7 @@ use super::host::Service;
 use super::loopback::Loopback;
 use super::peer::Peer;
 use super::site::{Far, Running, Site};
+use super::smoltcp::Smoltcp;
 use super::work::Work;
 
 /// What a guest with TSO negotiates.
@@ -33,6 +34,8 @@ pub(in crate::bench) enum Entrant {
     Library(Library),
     /// Another program.
     Peer(Peer),
+    /// The crate smoltcp, as the guest of a kernel.
+    Smoltcp,
     /// The host's own, over the loopback interface.
     Loopback,
 }
@@ -88,6 +91,7 @@ impl Entrant {
             }
             Self::Library(library) => library.name.clone(),
             Self::Peer(peer) => peer.name().to_owned(),
+            Self::Smoltcp => "smoltcp on tap".to_owned(),
             Self::Loopback if work.frame().is_some() => "loopback UDP".to_owned(),
             Self::Loopback => "loopback TCP".to_owned(),
         }
@@ -97,7 +101,7 @@ impl Entrant {
     pub(in crate::bench) fn role(&self) -> Role {
         match self {
             Self::Library(_) => Role::Library,
-            Self::Peer(_) => Role::Peer,
+            Self::Peer(_) | Self::Smoltcp => Role::Peer,
             Self::Loopback => Role::Limit,
         }
     }
@@ -107,6 +111,7 @@ impl Entrant {
         match self {
             Self::Library(library) => work.is_bulk() || !library.has_tso,
             Self::Peer(_) => true,
+            Self::Smoltcp => work.is_bulk() || work == Work::RoundTrips,
             // Nothing there could mind idle connections.
             Self::Loopback => work != Work::Idle,
         }
@@ -117,7 +122,7 @@ impl Entrant {
         match self {
             // libslirp's socket, beside the server's.
             Self::Library(library) if library.stack != Stack::Kernel => 2,
-            Self::Library(_) | Self::Peer(_) | Self::Loopback => 1,
+            Self::Library(_) | Self::Peer(_) | Self::Smoltcp | Self::Loopback => 1,
         }
     }
 
@@ -132,6 +137,13 @@ impl Entrant {
                 return Ok(Running {
                     client: Box::new(Loopback::new()),
                     far: site.here()?,
+                });
+            }
+            Self::Smoltcp => {
+                let (guest, far) = Smoltcp::start(site)?;
+                return Ok(Running {
+                    client: Box::new(guest),
+                    far,
                 });
             }
             Self::Library(library) => library.start(site)?,
