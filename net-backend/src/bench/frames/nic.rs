@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::super::case::{Outcome, Unavailable};
 use super::super::clock::{process_time, thread_time};
-use super::{FarEnd, Path, Shape};
+use super::{FarEnd, PageBuffer, Path, Shape};
 use crate::{Capabilities, FrameLength, HeaderLength, NetBackend, Nic, RxSlice, Sent, TxSlice};
 
 /// What is in front of every frame.
@@ -80,8 +80,8 @@ impl Opened {
         let mut path = NicPath {
             nic: Nic::activate(self.backend, &shape.activation())?,
             far: self.far,
-            frame: shape.on_wire(&frame, HEADER),
-            buffer: vec![0; FrameLength::MAX.buffer_length(HEADER)],
+            frame: PageBuffer::of(&shape.on_wire(&frame, HEADER)),
+            buffer: PageBuffer::zeroed(FrameLength::MAX.buffer_length(HEADER)),
             burst: self.burst.min(shape.burst()),
             has_threads: self.has_threads,
         };
@@ -103,8 +103,8 @@ pub(super) struct NicPath {
     nic: Nic,
     far: Option<Box<dyn FarEnd>>,
     /// With its header.
-    frame: Vec<u8>,
-    buffer: Vec<u8>,
+    frame: PageBuffer,
+    buffer: PageBuffer,
     burst: usize,
     has_threads: bool,
 }

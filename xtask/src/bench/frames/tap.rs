@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
 
 use anyhow::Result;
-use net_backend::bench::frames::{Direction, FarEnd, Opened, Path, Shape, Subject};
+use net_backend::bench::frames::{Direction, FarEnd, Opened, PageBuffer, Path, Shape, Subject};
 use net_backend::bench::{Outcome, Role, Unavailable};
 use net_backend::{FrameLength, HeaderLength, NetBackend, Nic};
 use net_backend_tap::testing::Interface;
@@ -57,8 +57,8 @@ struct ByHand {
     far: Counted,
     shape: Shape,
     /// With its header.
-    frame: Vec<u8>,
-    buffer: Vec<u8>,
+    frame: PageBuffer,
+    buffer: PageBuffer,
 }
 
 impl ByHand {
@@ -71,8 +71,8 @@ impl ByHand {
             device: device.into(),
             far,
             shape,
-            frame: shape.on_wire(&shape.frame(), HeaderLength::Twelve),
-            buffer: vec![0; FrameLength::MAX.buffer_length(HeaderLength::Twelve)],
+            frame: PageBuffer::of(&shape.on_wire(&shape.frame(), HeaderLength::Twelve)),
+            buffer: PageBuffer::zeroed(FrameLength::MAX.buffer_length(HeaderLength::Twelve)),
         })
     }
 }
