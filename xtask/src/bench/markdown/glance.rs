@@ -63,8 +63,9 @@ fn line(row: &Row, name: &str) -> Option<[String; 4]> {
     let beside = |role| pairs.iter().filter(move |(_, other)| other.role == role);
     let library = best(quantity, beside(Role::Peer).map(|(one, _)| *one))?;
     let peer = best(quantity, beside(Role::Peer).map(|(_, other)| *other))?;
-    let limits = beside(Role::Limit).chain(beside(Role::ByHand));
-    let limit = best(quantity, limits.map(|(_, other)| *other));
+    let limits = |role| best(quantity, beside(role).map(|(_, other)| *other));
+    // What is done by hand is nearer than what the machine could do at most.
+    let limit = limits(Role::ByHand).or_else(|| limits(Role::Limit));
     let is_pair =
         |it: &&Compared| it.contender == library.contestant && it.reference == peer.contestant;
     let compared = row.comparisons.iter().find(is_pair).and_then(advantage);

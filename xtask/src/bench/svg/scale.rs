@@ -134,7 +134,7 @@ fn factors(low: f64, high: f64) -> Vec<Tick> {
         return equal_steps(low, high);
     }
     let labelled: &[f64] = match decades {
-        ..0.9 => &[1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0],
+        ..1.3 => &[1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0],
         ..3.3 => &[1.0, 2.0, 5.0],
         _ => &[1.0],
     };

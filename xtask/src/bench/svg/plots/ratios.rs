@@ -127,27 +127,29 @@ fn bar(row: &Row, compared: &Compared) -> Option<Bar> {
     })
 }
 
-/// Groups of one bar each are one group, whose bars have the names of the groups.
+/// Groups of one bar each are together by what is compared, and their bars have the names of the groups.
 fn joined(groups: Vec<Group>) -> Vec<Group> {
-    let first = groups.first().and_then(|group| group.bars.first());
-    let Some(pair) = first.map(|bar| bar.name.clone()) else {
-        return groups;
-    };
-    let is_same = |group: &Group| matches!(&*group.bars, [bar] if bar.name == pair);
-    if groups.len() < 2 || !groups.iter().all(is_same) {
+    if groups.len() < 2 || groups.iter().any(|group| group.bars.len() != 1) {
         return groups;
     }
-    let bars = groups.into_iter().flat_map(|group| {
-        let heading = group.heading;
-        group.bars.into_iter().map(move |bar| Bar {
-            name: heading.clone(),
-            ..bar
-        })
-    });
-    vec![Group {
-        heading: pair,
-        bars: bars.collect(),
-    }]
+    let mut joined: Vec<Group> = Vec::new();
+    for Group { heading, bars } in groups {
+        for bar in bars {
+            let pair = bar.name;
+            let bar = Bar {
+                name: heading.clone(),
+                ..bar
+            };
+            match joined.last_mut().filter(|last| last.heading == pair) {
+                Some(last) => last.bars.push(bar),
+                None => joined.push(Group {
+                    heading: pair,
+                    bars: vec![bar],
+                }),
+            }
+        }
+    }
+    joined
 }
 
 /// Groups in pictures that are not too high.
