@@ -165,7 +165,7 @@ impl Options {
             left_out.extend(section.left_out);
             cases.extend(section.cases);
         }
-        let progress = Progress::new(cases.len());
+        let progress = Progress::new(cases.len(), !self.only.is_empty());
         let shown = progress.clone();
         let mut bench = Bench::new(self.plan())
             .count_allocations(sys::allocations)
@@ -210,9 +210,7 @@ impl Options {
             memory::section(&field),
         ];
         if self.uris.is_empty() {
-            let details = tap::cases()
-                .chain(netgraph::cases())
-                .chain(netmap::cases());
+            let details = tap::cases().chain(netgraph::cases()).chain(netmap::cases());
             sections.push(Section::of(details.collect()));
         }
         (sections, left_out)

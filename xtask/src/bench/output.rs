@@ -97,15 +97,19 @@ impl Progress {
     /// The bar's length for a row.
     const STEPS: u64 = 1000;
 
-    /// For so many rows.
-    pub(super) fn new(rows: usize) -> Self {
+    /// For so many rows, of which perhaps only a part is measured.
+    pub(super) fn new(rows: usize, is_part: bool) -> Self {
         let rows = rows as u64;
         let bar = ProgressBar::new(rows * Self::STEPS);
         let template = "{bar:24} {elapsed}{left}  {wide_msg}";
         // The style is a constant: it is good, or the default is.
         if let Ok(style) = ProgressStyle::with_template(template) {
-            let left = |state: &ProgressState, text: &mut dyn std::fmt::Write| {
-                let _infallible = text.write_str(&left(state.elapsed(), state.fraction()));
+            let left = move |state: &ProgressState, text: &mut dyn std::fmt::Write| {
+                let left = match is_part {
+                    true => String::new(),
+                    false => left(state.elapsed(), state.fraction()),
+                };
+                let _infallible = text.write_str(&left);
             };
             bar.set_style(style.with_key("left", left));
         }

@@ -60,8 +60,15 @@ pub(super) fn quartiles(spread: Spread, unit: Unit) -> String {
 
 /// `1404 ±1%`: half of the distance between the quartiles, where there is no room for both.
 pub(super) fn about(figure: &Figure, unit: Unit) -> String {
-    let (value, spread) = (cost(figure.cost.median, unit), figure.cost);
-    format!("{value} {}", width(spread))
+    let Spread {
+        lower,
+        median,
+        upper,
+    } = figure.cost;
+    // The slowest has the lowest rate.
+    let ends = (unit.shown(upper) - unit.shown(lower)).abs();
+    let percent = ends / unit.shown(median) * 50.0;
+    format!("{} ±{percent:.0}%", cost(median, unit))
 }
 
 /// `0.98 [0.97-0.99]`.
@@ -74,7 +81,8 @@ pub(super) fn ratio(value: Spread) -> String {
 
 /// `0.98 ±1%`.
 pub(super) fn short_ratio(value: Spread) -> String {
-    format!("{} {}", quotient(value.median), width(value))
+    let percent = value.relative() * 50.0;
+    format!("{} ±{percent:.0}%", quotient(value.median))
 }
 
 fn decimals(value: f64) -> usize {
@@ -100,10 +108,6 @@ fn fixed(value: f64, decimals: usize) -> String {
         true => format!("{value:.decimals$}"),
         false => "-".to_owned(),
     }
-}
-
-fn width(spread: Spread) -> String {
-    format!("±{:.0}%", spread.relative() * 50.0)
 }
 
 /// `≤ 1.03`.
@@ -185,7 +189,9 @@ pub(super) fn cpu_heading(unit: Unit) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use super::super::samples;
     use super::*;
+    use crate::bench::case::Role;
 
     #[test]
     fn costs_are_told_in_what_people_count_in() {
@@ -208,6 +214,15 @@ mod tests {
         };
         assert_eq!(quartiles(spread, Unit::Frame), "[1.00-4.00]");
         assert_eq!(quartiles(spread, Unit::Byte), "[2.00-8.00]");
+    }
+
+    #[test]
+    fn rates_are_spread_as_rates() {
+        let mut figure = samples::figure("passt", Role::Peer, 1.0);
+        figure.cost.lower = 0.5;
+        figure.cost.upper = 10.0;
+        assert_eq!(about(&figure, Unit::Frame), "1.00 ±475%");
+        assert_eq!(about(&figure, Unit::Byte), "8.00 ±95%");
     }
 
     #[test]
