@@ -78,7 +78,7 @@ fn there_is_a_plot_for_each_kind_of_row() {
         "tcp-beside-peers.svg",
         "idle-round-trip-beside-idle-connections.svg",
         "queues-send-1514-bytes.svg",
-        "memory.svg",
+        "memory-nic.svg",
         "tap-beside-limits.svg",
     ];
     assert_eq!(files, expected);

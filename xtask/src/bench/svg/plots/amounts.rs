@@ -19,11 +19,19 @@ pub(in super::super) fn amounts(section: &str, rows: &[&Row]) -> Vec<Plot> {
         (Unit::Frame, "frames"),
         (Unit::Memory, "memory"),
     ];
-    let plots = units.into_iter().filter_map(|(unit, name)| {
+    let plots = units.into_iter().flat_map(|(unit, name)| {
         let rows = of_unit(rows, unit);
-        let quantity = Quantity::as_rate(rows.first()?);
-        let bars = bars(section, name, &rows, quantity, |figure| figure.at.is_none())?;
-        Some(bars.plot(section, name))
+        // A connection has a thousandth of a NIC's.
+        let parts = match unit {
+            Unit::Memory => rows.iter().map(|row| (&*row.name, vec![*row])).collect(),
+            _ => vec![(name, rows)],
+        };
+        let plots = parts.into_iter().filter_map(|(name, rows)| {
+            let quantity = Quantity::as_rate(rows.first()?);
+            let is_shown = |figure: &Figure| figure.at.is_none();
+            Some(bars(section, name, &rows, quantity, is_shown)?.plot(section, name))
+        });
+        plots.collect::<Vec<_>>()
     });
     plots.collect()
 }
