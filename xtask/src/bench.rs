@@ -35,6 +35,7 @@ use crate::demo::optimized;
 use crate::needs::{self, Need};
 use case::{Adapted, Case};
 use field::{Field, Section};
+use machine::Cpus;
 use output::{Judgement, Progress};
 use publish::Publication;
 
@@ -112,11 +113,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         return judge.finish(&report);
     }
     if options.setup {
-        needs::ensure(NEEDS, true)?;
+        needs::ensure(&options.needs(), true)?;
     }
     optimized("bench")?;
-    machine::prepare(&options.only, options.cpus)?;
-    let mut report = options.measure()?;
+    let cpus = machine::prepare(&options.only)?;
+    let mut report = options.measure(&cpus)?;
     judge.show(&mut report, options.is_everything());
     if let Some(path) = &options.json {
         let text = serde_json::to_string_pretty(&report)?;
@@ -139,6 +140,12 @@ impl Options {
         Ok(())
     }
 
+    fn needs(&self) -> Vec<Need> {
+        let peers = [&stacks::NEEDS[..], cables::NEEDS].concat();
+        let peers = if self.peers { peers } else { Vec::new() };
+        [NEEDS, &peers].concat()
+    }
+
     /// Whether nothing is left out that could be measured.
     fn is_everything(&self) -> bool {
         self.uris.is_empty() && self.only.is_empty() && self.contestant.is_empty() && self.peers
@@ -157,13 +164,14 @@ impl Options {
         }
     }
 
-    fn measure(&self) -> Result<Report> {
+    fn measure(&self, cpus: &Cpus) -> Result<Report> {
+        cpus.keep_to(self.cpus)?;
         let machine = Machine::now();
-        let (sections, mut left_out) = self.sections();
+        let (sections, mut left_out) = self.sections(cpus);
         let mut cases = Vec::new();
-        for section in sections {
+        for (count, section) in sections {
             left_out.extend(section.left_out);
-            cases.extend(section.cases);
+            cases.extend(section.cases.into_iter().map(|make| (count, make)));
         }
         let progress = Progress::new(cases.len(), !self.only.is_empty());
         let shown = progress.clone();
@@ -171,7 +179,9 @@ impl Options {
             .count_allocations(sys::allocations)
             .on_progress(move |it| shown.round(it));
         let mut rows = Vec::new();
-        for make in cases {
+        for (count, make) in cases {
+            // What a case makes has the CPUs of this thread.
+            cpus.keep_to(count)?;
             match make() {
                 Ok(case) if case.name().contains(&self.only) => {
                     rows.push(bench.measure(&mut Adapted(case)));
@@ -186,7 +196,7 @@ impl Options {
             progress.row_is_done();
         }
         progress.finish();
-        ensure!(!rows.is_empty(), "no row has {} in its name", self.only);
+        ensure!(!rows.is_empty(), nothing(&self.only, &left_out));
         Ok(Report {
             format: Report::FORMAT,
             machine: machine.finish(),
@@ -198,8 +208,8 @@ impl Options {
         })
     }
 
-    /// All sections, or where URIs are named, those that compare backends.
-    fn sections(&self) -> (Vec<Section>, Vec<LeftOut>) {
+    /// All sections, or where URIs are named, those that compare backends; each with the CPUs that it has.
+    fn sections(&self, cpus: &Cpus) -> (Vec<(usize, Section)>, Vec<LeftOut>) {
         let (field, left_out) = Field::new(&self.uris, self.peers);
         let mut sections = vec![
             frames::section(&field),
@@ -213,8 +223,25 @@ impl Options {
             let details = tap::cases().chain(netgraph::cases()).chain(netmap::cases());
             sections.push(Section::of(details.collect()));
         }
+        let mut sections: Vec<_> = sections.into_iter().map(|it| (self.cpus, it)).collect();
+        match cpus.count() {
+            2.. if self.cpus == 1 => {
+                sections.push((2, stacks::section_on_two_cpus(&field)));
+                sections.push((2, cables::section_on_two_cpus(&field)));
+            }
+            _ => {}
+        }
         (sections, left_out)
     }
+}
+
+/// Says that there is no figure, and what may be the reason.
+fn nothing(only: &str, left_out: &[LeftOut]) -> String {
+    let reasons = left_out
+        .iter()
+        .map(|it| format!("\n  {}: {}", it.what, it.why));
+    let reasons: String = reasons.collect();
+    format!("nothing was measured: no row has {only:?} in its name, or all were left out{reasons}")
 }
 
 fn failures(report: &Report) -> usize {

@@ -12,7 +12,6 @@ mod program;
 mod tcp;
 
 use net_backend::bench::LeftOut;
-use rustix::thread::sched_getaffinity;
 
 use super::MakeCase;
 use super::field::{Field, Section};
@@ -39,15 +38,10 @@ pub(super) fn section(field: &Field) -> Section {
 }
 
 /// The rows of which two CPUs can do different parts at the same time: one thread sends or receives, another one, or
-/// another process, forwards. This process has to be on both already.
+/// another process, forwards. This process has to be on both when they run.
 pub(super) fn section_on_two_cpus(field: &Field) -> Section {
-    let cpus = sched_getaffinity(None).map_or(1, |set| set.count());
     let (joints, _) = joints(field);
-    Section::of(match cpus {
-        // Whoever asks says so.
-        0 | 1 => Vec::new(),
-        _ => cases(&Work::PARALLEL, ", two CPUs", &joints),
-    })
+    Section::of(cases(&Work::PARALLEL, ", two CPUs", &joints))
 }
 
 fn cases(work: &[Work], suffix: &'static str, joints: &[Joint]) -> Vec<MakeCase> {

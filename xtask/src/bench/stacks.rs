@@ -30,7 +30,6 @@ mod work;
 
 use net_backend::bench::LeftOut;
 use rustix::process::{Resource, getrlimit};
-use rustix::thread::sched_getaffinity;
 
 use super::MakeCase;
 use super::field::{Field, Section};
@@ -61,19 +60,8 @@ pub(super) fn section(field: &Field) -> Section {
     }
 }
 
-/// The rows of which two CPUs can do different parts at the same time. This process has to be on both already.
+/// The rows of which two CPUs can do different parts at the same time. This process has to be on both when they run.
 pub(super) fn section_on_two_cpus(field: &Field) -> Section {
-    let cpus = sched_getaffinity(None).map_or(1, |set| set.count());
-    if cpus < 2 {
-        return Section {
-            cases: Vec::new(),
-            left_out: vec![LeftOut {
-                what: "rows of two CPUs".to_owned(),
-                why: "this process may use one".to_owned(),
-                is_failure: false,
-            }],
-        };
-    }
     let (entrants, _) = entrants(field);
     Section::of(cases(&Work::PARALLEL, ", two CPUs", &entrants, 0))
 }

@@ -74,11 +74,13 @@ fn device(name: &str, address: Ipv4Addr, batches: Batches) -> io::Result<SyncDev
         .name(name)
         .mtu(MTU)
         .ipv4(address, PREFIX, None)
-        .tx_queue_len(QUEUE)
         .offload(batches == Batches::Offloaded)
         .build_sync()?;
     device.set_nonblocking(true)?;
-    Interface::named(name).disable_ipv6()?;
+    let interface = Interface::named(name);
+    interface.disable_ipv6()?;
+    // By rtnetlink, for which one need not be root of the whole system.
+    interface.set_transmit_queue_length(QUEUE)?;
     Ok(device)
 }
 

@@ -133,6 +133,10 @@ impl Case for Stacks {
 
     fn pairs(&self) -> Vec<Pair> {
         let mut pairs = Pair::by_role(&self.contestants());
+        pairs.retain(|pair| {
+            let both = [pair.contender, pair.reference].map(|at| self.field.get(at));
+            matches!(both, [Some(one), Some(other)] if one.entrant.is_beside(&other.entrant))
+        });
         let all = || self.field.iter().enumerate();
         // What idle connections cost, each beside itself without.
         for (contender, one) in all().filter(|(_, it)| it.idle > 0) {

@@ -117,6 +117,16 @@ impl Entrant {
         }
     }
 
+    /// Whether it makes sense to compare the library with it: other programs have no kernel behind them, and the crate
+    /// smoltcp has.
+    pub(in crate::bench) fn is_beside(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Library(library), Self::Peer(_)) => library.stack != Stack::Kernel,
+            (Self::Library(library), Self::Smoltcp) => library.stack == Stack::Kernel,
+            _ => true,
+        }
+    }
+
     /// How many of this process's files an idle connection takes.
     pub(in crate::bench) fn files(&self) -> u64 {
         match self {
