@@ -160,6 +160,7 @@ impl Batch {
     const OFFSET: usize = VIRTIO_NET_HDR_LEN;
 
     fn new() -> Self {
+        // The first packet of a super-frame takes the others in, if it has room for them.
         let packets = iter::repeat_with(|| Vec::with_capacity(Self::OFFSET + Self::LONGEST));
         Self {
             table: GROTable::default(),
