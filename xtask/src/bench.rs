@@ -14,6 +14,7 @@ mod memory;
 mod netgraph;
 mod netmap;
 mod output;
+mod parts;
 mod publish;
 mod quantity;
 mod queues;
@@ -29,7 +30,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
-use net_backend::bench::{Bench, LeftOut, Machine, Plan, Report};
+use net_backend::bench::{Bench, LeftOut, Machine, Part, Plan, Report};
 
 use crate::demo::optimized;
 use crate::needs::{self, Need};
@@ -37,6 +38,7 @@ use case::{Adapted, Case};
 use field::{Field, Section};
 use machine::Cpus;
 use output::{Judgement, Progress};
+use parts::PartOptions;
 use publish::Publication;
 
 pub(crate) use memory::{Options as MemoryOptions, measure as measure_memory};
@@ -51,7 +53,8 @@ const NEEDS: &[Need] = &[needs::LIBSLIRP];
 /// `netgraph` and a bare loop of the same system calls or on the same rings, in turns. Whatever cannot be measured here is
 /// listed with the reason.
 ///
-/// All that is compared runs in the same rounds, in random order. What counts is the ratio: the median of the rounds'
+/// All that is compared runs in the same rounds, in random order, and the rounds are divided among several processes, one after
+/// the other, since where a program lies in memory matters too. What counts is the ratio: the median of the rounds'
 /// quotients, with the quartiles in brackets. Everything runs on one CPU, so that nothing is told of what several can do
 /// at a time; rows that say so run on two. Times of single frames are CPU time of the measuring thread, so that other
 /// programs disturb little; for TCP the time on the wall counts.
@@ -94,6 +97,8 @@ pub(crate) struct Options {
     judgement: Judgement,
     #[command(flatten)]
     publish: Publication,
+    #[command(flatten)]
+    part: PartOptions,
 }
 
 /// Makes a case ready to be measured.
@@ -106,6 +111,10 @@ type MakeCase = Box<dyn Fn() -> Result<Box<dyn Case>>>;
 /// If namespaces cannot be made, or something of the library does not work.
 pub(crate) fn run(options: &Options) -> Result<()> {
     options.check()?;
+    if let Some(file) = &options.part.file {
+        let cpus = machine::prepare(&options.only)?;
+        return parts::write(&options.measure(&cpus)?, file);
+    }
     let judge = options.judgement.prepare(options.cpus)?;
     if let Some(mut report) = options.publish.earlier()? {
         judge.show(&mut report, false);
@@ -116,8 +125,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         needs::ensure(&options.needs(), true)?;
     }
     optimized("bench")?;
-    let cpus = machine::prepare(&options.only)?;
-    let mut report = options.measure(&cpus)?;
+    let mut report = options.report()?;
     judge.show(&mut report, options.is_everything());
     if let Some(path) = &options.json {
         let text = serde_json::to_string_pretty(&report)?;
@@ -153,7 +161,7 @@ impl Options {
 
     fn plan(&self) -> Plan {
         let rounds = match self.quick {
-            true => 5,
+            true => 3,
             false => 15,
         };
         Plan {
@@ -164,27 +172,43 @@ impl Options {
         }
     }
 
-    fn measure(&self, cpus: &Cpus) -> Result<Report> {
-        cpus.keep_to(self.cpus)?;
+    fn report(&self) -> Result<Report> {
         let machine = Machine::now();
+        let plan = self.plan();
+        let part = parts::measure(plan.rounds)?;
+        ensure!(
+            !part.measured.is_empty(),
+            nothing(&self.only, &part.left_out)
+        );
+        Ok(part.report(machine.finish(), plan))
+    }
+
+    /// What a process measures.
+    fn measure(&self, cpus: &Cpus) -> Result<Part> {
+        cpus.keep_to(self.cpus)?;
+        let plan = Plan {
+            rounds: self.part.part_rounds,
+            ..self.plan()
+        };
         let (sections, mut left_out) = self.sections(cpus);
         let mut cases = Vec::new();
         for (count, section) in sections {
             left_out.extend(section.left_out);
             cases.extend(section.cases.into_iter().map(|make| (count, make)));
         }
-        let progress = Progress::new(cases.len(), !self.only.is_empty());
+        let name = &self.part.part_name;
+        let progress = Progress::new(cases.len(), !self.only.is_empty(), name);
         let shown = progress.clone();
-        let mut bench = Bench::new(self.plan())
+        let mut bench = Bench::new(plan)
             .count_allocations(sys::allocations)
             .on_progress(move |it| shown.round(it));
-        let mut rows = Vec::new();
+        let mut measured = Vec::new();
         for (count, make) in cases {
             // What a case makes has the CPUs of this thread.
             cpus.keep_to(count)?;
             match make() {
                 Ok(case) if case.name().contains(&self.only) => {
-                    rows.push(bench.measure(&mut Adapted(case)));
+                    measured.push(bench.gather(&mut Adapted(case)));
                 }
                 Ok(_) => {}
                 Err(error) => left_out.push(LeftOut {
@@ -196,14 +220,9 @@ impl Options {
             progress.row_is_done();
         }
         progress.finish();
-        ensure!(!rows.is_empty(), nothing(&self.only, &left_out));
-        Ok(Report {
-            format: Report::FORMAT,
-            machine: machine.finish(),
-            plan: bench.plan().clone(),
-            copy: bench.copy(),
-            call: bench.call(),
-            rows,
+        Ok(Part {
+            measured,
+            controls: bench.controls().clone(),
             left_out,
         })
     }
@@ -220,8 +239,9 @@ impl Options {
             memory::section(&field),
         ];
         if self.uris.is_empty() {
-            let details = tap::cases().chain(netgraph::cases()).chain(netmap::cases());
-            sections.push(Section::of(details.collect()));
+            sections.push(Section::of(tap::cases().collect()));
+            sections.push(Section::of(netgraph::cases().collect()));
+            sections.push(netmap::section());
         }
         let mut sections: Vec<_> = sections.into_iter().map(|it| (self.cpus, it)).collect();
         match cpus.count() {

@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::case::{Case, Clock, Contestant, Outcome, Pair, Role, Unavailable, Unit};
+use super::case::{Case, Clock, Contestant, Outcome, Role, Unavailable, Unit};
 use super::clock::{process_time, thread_time};
-use super::control::Control;
+use super::control::{Control, Controls};
+use super::measured::{Measured, Sample};
 use super::random::Random;
 use super::report::LeftOut;
-use super::row::{Better, Compared, Figure, Latency, Row};
-use super::spread::{Spread, float};
+use super::row::Row;
 
 /// How to measure.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -93,55 +93,52 @@ impl Bench {
         &self.plan
     }
 
-    /// Nanoseconds for a copy of 1514 bytes, in all rounds so far.
+    /// What was done beside the contestants, in all rounds so far.
     #[must_use]
-    pub fn copy(&self) -> Spread {
-        self.control.copy()
-    }
-
-    /// Nanoseconds for a system call that does nothing, in all rounds so far.
-    #[must_use]
-    pub fn call(&self) -> Spread {
-        self.control.call()
+    pub fn controls(&self) -> &Controls {
+        self.control.times()
     }
 
     /// Measures a case. The first round warms up and does not count. Whoever fails is left out from then on, and the
     /// row says so. Blocks until it is done.
     pub fn measure(&mut self, case: &mut dyn Case) -> Row {
-        let contestants = case.contestants();
+        self.gather(case).row()
+    }
+
+    /// The same, round by round, for somebody who measures it in several processes: where things lie in memory makes figures
+    /// of one differ from those of another, more than from round to round.
+    pub fn gather(&mut self, case: &mut dyn Case) -> Measured {
+        let mut measured = Measured::new(case);
         let is_wanted = |it: &Contestant| it.name.contains(&self.plan.only);
+        let contestants = measured.contestants.clone();
         let mut order: Vec<usize> = (0..contestants.len()).collect();
         order.retain(|at| contestants.get(*at).is_some_and(is_wanted));
-        let mut samples = vec![Samples::default(); contestants.len()];
-        let mut left_out = Vec::new();
-        let (section, name) = (case.section(), case.name());
         for round in 0..=self.plan.rounds {
             (self.progress)(Progress {
-                section: &section,
-                name: &name,
+                section: &measured.section,
+                name: &measured.name,
                 round,
                 rounds: self.plan.rounds,
             });
             self.control.round();
             self.random.shuffle(&mut order);
             order.retain(|at| match self.sample(case, *at) {
+                Ok(_) if round == 0 => true,
                 Ok(sample) => {
-                    if let Some(all) = samples.get_mut(*at).filter(|_| round > 0) {
-                        all.add(sample);
-                    }
+                    measured.add(*at, sample);
                     true
                 }
                 Err(error) => {
-                    left_out.extend(contestants.get(*at).map(|it| failed(it, &*error)));
-                    // Quotients need a partner in every round.
-                    samples.get_mut(*at).into_iter().for_each(Samples::clear);
+                    let failed = contestants.get(*at).map(|it| failed(it, &*error));
+                    failed
+                        .into_iter()
+                        .for_each(|it| measured.leave_out(*at, it));
                     false
                 }
             });
         }
-        let mut row = row(case, &contestants, &samples);
-        row.left_out = left_out;
-        row
+        measured.remarks = case.remarks();
+        measured
     }
 
     fn sample(&self, case: &mut dyn Case, contestant: usize) -> Outcome<Sample> {
@@ -192,116 +189,6 @@ impl fmt::Debug for Bench {
         let mut debug = f.debug_struct("Bench");
         debug.field("plan", &self.plan).finish_non_exhaustive()
     }
-}
-
-/// One contestant in one round.
-#[derive(Clone, Debug, Default)]
-struct Sample {
-    wall: Duration,
-    cpu: Duration,
-    units: u64,
-    lost: u64,
-    /// Of the units, those that the time is divided by.
-    counts: u64,
-    allocations: u64,
-    counted: bool,
-    latencies: Vec<u32>,
-}
-
-/// One contestant in all rounds.
-#[derive(Clone, Debug, Default)]
-struct Samples {
-    rounds: Vec<Sample>,
-}
-
-impl Samples {
-    fn add(&mut self, sample: Sample) {
-        self.rounds.push(sample);
-    }
-
-    fn clear(&mut self) {
-        self.rounds.clear();
-    }
-
-    /// For a unit, in each round.
-    fn each(&self, what: impl Fn(&Sample) -> Duration) -> Vec<f64> {
-        let rounds = self.rounds.iter();
-        let each = rounds.map(|it| what(it).as_secs_f64() * 1e9 / float(it.counts));
-        each.collect()
-    }
-
-    fn costs(&self, clock: Clock) -> Vec<f64> {
-        match clock {
-            Clock::ThisThread => self.each(|it| it.cpu),
-            Clock::Wall => self.each(|it| it.wall),
-            Clock::Value => self.rounds.iter().map(|it| float(it.units)).collect(),
-        }
-    }
-
-    fn sum(&self, what: impl Fn(&Sample) -> u64) -> u64 {
-        self.rounds.iter().map(what).sum()
-    }
-
-    fn figure(&self, contestant: &Contestant, clock: Clock) -> Figure {
-        let units = self.sum(|it| it.units);
-        let allocations = float(self.sum(|it| it.allocations)) / float(units);
-        let is_counted = clock == Clock::ThisThread && self.rounds.iter().all(|it| it.counted);
-        let latencies: Vec<Vec<u32>> = self.rounds.iter().map(|it| it.latencies.clone()).collect();
-        Figure {
-            contestant: contestant.name.clone(),
-            role: contestant.role,
-            at: contestant.at,
-            cost: Spread::of(&self.costs(clock)),
-            wall: Spread::of(&self.each(|it| it.wall)),
-            cpu: Spread::of(&self.each(|it| it.cpu)),
-            units,
-            lost: self.sum(|it| it.lost),
-            allocations: is_counted.then_some(allocations),
-            latency: Latency::of(&latencies),
-        }
-    }
-}
-
-fn row(case: &dyn Case, contestants: &[Contestant], samples: &[Samples]) -> Row {
-    let (unit, clock) = (case.unit(), case.clock());
-    let all = || contestants.iter().zip(samples);
-    let measured = all().filter(|(_, it)| !it.rounds.is_empty());
-    let compared = |Pair {
-                        contender,
-                        reference,
-                    }: Pair| {
-        let (one, its) = all().nth(contender)?;
-        let (other, others) = all().nth(reference)?;
-        let values = quotients(&its.costs(clock), &others.costs(clock), unit.better());
-        (!values.is_empty()).then(|| Compared {
-            contender: one.name.clone(),
-            reference: other.name.clone(),
-            at: one.at,
-            better: unit.better(),
-            value: Spread::of(&values),
-            goal: None,
-        })
-    };
-    Row {
-        section: case.section(),
-        name: case.name(),
-        at: case.at(),
-        unit,
-        clock,
-        figures: measured.map(|(one, its)| its.figure(one, clock)).collect(),
-        comparisons: case.pairs().into_iter().filter_map(compared).collect(),
-        left_out: Vec::new(),
-        remarks: case.remarks(),
-    }
-}
-
-fn quotients(contender: &[f64], reference: &[f64], better: Better) -> Vec<f64> {
-    let pairs = contender.iter().zip(reference);
-    let quotient = |(contender, reference): (&f64, &f64)| match better {
-        Better::Less => contender / reference,
-        Better::More => reference / contender,
-    };
-    pairs.map(quotient).filter(|it| it.is_finite()).collect()
 }
 
 fn cpu_time(clock: Clock) -> Duration {

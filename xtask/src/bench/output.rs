@@ -90,6 +90,8 @@ pub(super) struct Progress {
     /// Rows that are done.
     done: Rc<Cell<u64>>,
     rows: u64,
+    /// Which process of several this is.
+    process: String,
     is_watched: bool,
 }
 
@@ -97,8 +99,8 @@ impl Progress {
     /// The bar's length for a row.
     const STEPS: u64 = 1000;
 
-    /// For so many rows, of which perhaps only a part is measured.
-    pub(super) fn new(rows: usize, is_part: bool) -> Self {
+    /// For so many rows, of which perhaps only a part is measured, by the process of this name.
+    pub(super) fn new(rows: usize, is_part: bool, process: &str) -> Self {
         let rows = rows as u64;
         let bar = ProgressBar::new(rows * Self::STEPS);
         let template = "{bar:24} {elapsed}{left}  {wide_msg}";
@@ -117,6 +119,7 @@ impl Progress {
         Self {
             bar,
             done: Rc::default(),
+            process: process.to_owned(),
             rows,
             is_watched: io::stderr().is_terminal(),
         }
@@ -125,7 +128,8 @@ impl Progress {
     /// A round begins.
     pub(super) fn round(&self, it: bench::Progress<'_>) {
         let (done, rounds) = (self.done.get(), it.rounds.max(1) as u64);
-        let which = format!("{}/{} {} {}", done + 1, self.rows, it.section, it.name);
+        let (process, rows, section, name) = (&self.process, self.rows, it.section, it.name);
+        let which = format!("{process}, {}/{rows} {section} {name}", done + 1);
         if self.is_watched {
             let round = (it.round as u64).min(rounds);
             self.bar

@@ -104,8 +104,22 @@ fn contestants_can_be_left_out() {
 }
 
 #[test]
-fn quotients_are_of_the_same_round() {
-    let [one, other] = [[2.0, 20.0, 0.0], [4.0, 40.0, 0.0]];
-    assert_eq!(quotients(&one, &other, Better::Less), [0.5, 0.5]);
-    assert_eq!(quotients(&one, &other, Better::More), [2.0, 2.0]);
+fn rounds_of_several_processes_are_put_together() {
+    let gather = |fails_in| {
+        Bench::new(plan("")).gather(&mut Nothing {
+            fails_in,
+            ..Nothing::default()
+        })
+    };
+    let (mut first, second) = (gather(None), gather(None));
+    first.absorb(second);
+    assert_eq!(first.row().figures[1].units, 60);
+    assert_eq!(first.row().comparisons[0].value.median, 3.0);
+    // Whoever fails in one of them is out, whichever comes first.
+    first.absorb(gather(Some(2)));
+    assert_eq!(first.row().figures.len(), 1);
+    assert_eq!(first.row().left_out.len(), 1);
+    let mut failed = gather(Some(2));
+    failed.absorb(gather(None));
+    assert_eq!(failed.row().figures.len(), 1);
 }
