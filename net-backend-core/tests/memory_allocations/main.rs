@@ -74,8 +74,10 @@ fn fill(nic: &mut Nic, frames: &[Vec<u8>]) -> usize {
         let pieces = [TxSlice::new(first), TxSlice::new(second)];
         match nic.queue.tx.send(&pieces).unwrap() {
             Sent::Queued => count += 1,
-            Sent::Busy { .. } => break,
-            Sent::Dropped(reason) => panic!("{reason:?}"),
+            sent => {
+                assert!(matches!(sent, Sent::Busy { .. }), "{sent:?}");
+                break;
+            }
         }
     }
     nic.queue.tx.flush().unwrap();

@@ -1,7 +1,7 @@
 //! Headers and offloads, of which netgraph knows nothing, ask for no memory either.
 
 use net_backend_core::{
-    Activation, DropReason, Features, HeaderLength, QueuePair, RxSlice, Sent, TxSlice,
+    Activation, DropReason, Features, HeaderLength, QueuePair, Result, RxSlice, Sent, TxSlice,
 };
 use net_backend_netgraph::testing::datagram_pair_with;
 use rustix::io::Errno;
@@ -41,7 +41,7 @@ fn tcp(header: HeaderLength, payload: u16) -> Vec<u8> {
 }
 
 /// Sends a burst in pieces that begin at these bytes.
-fn send_burst(pair: &mut QueuePair, frame: &[u8], at: [usize; 2]) {
+fn send_burst(pair: &mut QueuePair, frame: &[u8], at: [usize; 2]) -> Result<()> {
     let [first, second] = at;
     let (head, rest) = frame.split_at(first);
     let (middle, rest) = rest.split_at(second - first);
@@ -52,10 +52,10 @@ fn send_burst(pair: &mut QueuePair, frame: &[u8], at: [usize; 2]) {
         _ => Some(&all[..]),
     };
     for _ in 0..BURST {
-        let sent = pair.tx.send(pieces.unwrap_or_default()).unwrap();
+        let sent = pair.tx.send(pieces.unwrap_or_default())?;
         assert_eq!(sent, Sent::Queued);
     }
-    pair.tx.flush().unwrap();
+    pair.tx.flush()
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn sending_behind_a_header_allocates_nothing() {
             let mut count = 0;
             // What a frame in odd pieces is copied to, is there from the second one on.
             for round in 0..ROUNDS / 10 {
-                let asked = counted(|| send_burst(&mut pair, &frame, at));
+                let asked = counted(|| send_burst(&mut pair, &frame, at).unwrap());
                 count += if round > 0 { asked } else { 0 };
                 for _ in 0..BURST {
                     let (length, _) = recv(&far, &mut buffer, RecvFlags::empty()).unwrap();
