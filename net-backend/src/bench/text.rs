@@ -200,10 +200,7 @@ fn part(rows: &[&Row]) -> String {
         .copied()
         .collect();
     let mut text = match &*measured {
-        [] => rows
-            .iter()
-            .map(|row| format!("{}: nobody could do it\n", row.id()))
-            .collect(),
+        [] => nobody(rows),
         [row] if grid::is_scale(row) => grid::of_scale(row),
         [row] if !lines::fits(row) => block::block(row),
         [row, _, ..] if grid::family(row).is_some() => grid::of_family(&measured),
@@ -219,6 +216,14 @@ fn part(rows: &[&Row]) -> String {
         text.push_str(&paragraph("  ", remark));
     }
     text
+}
+
+fn nobody(rows: &[&Row]) -> String {
+    let lines: Vec<String> = rows
+        .iter()
+        .map(|row| format!("{}: nobody could do it\n", row.id()))
+        .collect();
+    lines.concat()
 }
 
 /// Each reason once, with all that it is the reason for.
