@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use net_backend_core::frame_io::Attachment;
-use net_backend_core::{BorrowedDescriptor, QueuePair};
+use net_backend_core::{Activation, BorrowedDescriptor, QueuePair};
 
 /// A netgraph kernel. Errors are io errors with the errno of the system call.
 pub(crate) trait Kernel: Send + Sync + Debug {
@@ -173,7 +173,12 @@ pub(crate) trait Data: Send + Debug {
     /// # Errors
     ///
     /// `EMFILE` when there are too many descriptors.
-    fn pair(&self, patience: Duration, attachment: &Arc<Attachment>) -> io::Result<QueuePair>;
+    fn pair(
+        &self,
+        with: &Activation,
+        patience: Duration,
+        attachment: &Arc<Attachment>,
+    ) -> io::Result<QueuePair>;
 
     /// The descriptor.
     fn descriptor(&self) -> BorrowedDescriptor<'_>;

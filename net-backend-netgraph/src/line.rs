@@ -4,9 +4,7 @@ use std::sync::atomic::{Ordering, fence};
 use std::time::Duration;
 
 use net_backend_core::frame_io::Attachment;
-use net_backend_core::layers::{
-    NativeTransmit, SOFTWARE_OFFLOADS, adapt_header, adapt_received_header, offload_transmit,
-};
+use net_backend_core::layers::SOFTWARE_OFFLOADS;
 use net_backend_core::{
     Activation, BorrowedDescriptor, Capabilities, Error, Features, FrameLength, HeaderLength,
     MacAddr, QueuePair, Result, check_features,
@@ -80,13 +78,13 @@ impl Line {
         if self.attachment.is_gone() {
             return Err(self.attachment.gone(io::ErrorKind::NotConnected.into()));
         }
-        let pair = self.data.pair(self.patience, &self.attachment);
+        let pair = self.data.pair(with, self.patience, &self.attachment);
         let pair =
             pair.map_err(|error| Error::system("F_DUPFD_CLOEXEC", &self.name, error, None))?;
         // For whom was before.
         self.data.drain();
         self.header = with.header;
-        Ok(vec![offer(pair, with)])
+        Ok(vec![pair])
     }
 
     pub(crate) fn set_receive_offloads(&self, features: Features) -> Result<()> {
@@ -102,17 +100,5 @@ impl Line {
     /// An event told so.
     pub(crate) fn set_gone(&self) {
         self.attachment.set_gone();
-    }
-}
-
-/// Makes of a pair of plain frames what was negotiated.
-fn offer(pair: QueuePair, with: &Activation) -> QueuePair {
-    const PLAIN: HeaderLength = HeaderLength::None;
-    if with.features.is_empty() {
-        return adapt_header(pair, PLAIN, with.header);
-    }
-    QueuePair {
-        rx: adapt_received_header(pair.rx, PLAIN, with.header),
-        tx: offload_transmit(pair.tx, NativeTransmit::PLAIN, with),
     }
 }

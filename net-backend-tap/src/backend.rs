@@ -2,7 +2,6 @@ use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};
 
 use net_backend_core::frame_io::{self, Attachment};
-use net_backend_core::layers::adapt_header;
 use net_backend_core::{
     Activation, BorrowedDescriptor, Capabilities, Driver, Environment, Error, Event, Features,
     HeaderLength, LinkState, NetBackend, QueuePair, Result, Source, Uri, check_features,
@@ -83,8 +82,8 @@ impl NetBackend for Tap {
         self.header = with.header;
         self.attachment.set_receive_offloads(with.features);
         let pairs = queues.into_iter().map(|(rx, tx)| {
-            let pair = frame_io::pair(rx, tx, native, with.features, &self.attachment);
-            adapt_header(pair, native, with.header)
+            let (wanted, features) = (with.header, with.features);
+            frame_io::pair(rx, tx, native, wanted, features, &self.attachment)
         });
         Ok(pairs.collect())
     }

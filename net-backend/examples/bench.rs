@@ -10,7 +10,7 @@
 use std::process::ExitCode;
 
 use net_backend::bench::frames::{self, BackendEnd, Opened, Subject};
-use net_backend::bench::{Bench, Case, Machine, Outcome, Plan, Report};
+use net_backend::bench::{Bench, Case, Machine, Outcome, Part, Plan, Report};
 use net_backend::memory::{PairConfig, pair};
 
 fn main() -> ExitCode {
@@ -23,7 +23,7 @@ fn main() -> ExitCode {
         }
     };
     let report = measure(|case| all || case.name().ends_with(" 1514 bytes"));
-    println!("{report:#?}");
+    println!("{report}");
     ExitCode::SUCCESS
 }
 
@@ -33,17 +33,13 @@ fn measure(wanted: impl Fn(&dyn Case) -> bool) -> Report {
     let mut bench = Bench::new(Plan::default());
     let mut cases = frames::cases(vec![mine(), loopback()]);
     cases.retain(|case| wanted(&**case));
-    let rows = cases.into_iter().map(|mut case| bench.measure(&mut *case));
-    let rows = rows.collect();
-    Report {
-        format: Report::FORMAT,
-        machine: machine.finish(),
-        plan: bench.plan().clone(),
-        copy: bench.copy(),
-        call: bench.call(),
-        rows,
+    let measured = cases.iter_mut().map(|case| bench.gather(&mut **case));
+    let part = Part {
+        measured: measured.collect(),
+        controls: bench.controls().clone(),
         left_out: Vec::new(),
-    }
+    };
+    part.report(machine.finish(), bench.plan().clone())
 }
 
 /// A backend of this program's own. The far end is what it leads to: here it is a backend as well, and where it is a socket

@@ -1,34 +1,48 @@
 //! `cargo xtask bench`: every backend beside its physical limit, beside the same thing done by hand, and beside other programs.
 
+mod about;
 mod cables;
 mod case;
+mod compare;
 mod field;
 mod frames;
+mod gate;
 mod kernel;
 mod machine;
+mod markdown;
 mod memory;
 mod netgraph;
 mod netmap;
+mod output;
+mod parts;
+mod publish;
+mod quantity;
 mod queues;
 mod stacks;
+mod svg;
+#[cfg(test)]
+mod synthetic;
 mod sys;
 mod tap;
-mod tcp;
 mod virtqueue;
 
 use std::fs;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
-use net_backend::bench::{Bench, LeftOut, Machine, Plan, Report};
+use net_backend::bench::{Bench, LeftOut, Machine, Part, Plan, Report};
 
 use crate::demo::optimized;
 use crate::needs::{self, Need};
 use case::{Adapted, Case};
 use field::{Field, Section};
+use machine::Cpus;
+use output::{Judgement, Progress};
+use parts::PartOptions;
+use publish::Publication;
+
+pub(crate) use memory::{Options as MemoryOptions, measure as measure_memory};
 
 /// What `--setup` installs: the library that `slirp:` opens.
 const NEEDS: &[Need] = &[needs::LIBSLIRP];
@@ -40,7 +54,8 @@ const NEEDS: &[Need] = &[needs::LIBSLIRP];
 /// `netgraph` and a bare loop of the same system calls or on the same rings, in turns. Whatever cannot be measured here is
 /// listed with the reason.
 ///
-/// All that is compared runs in the same rounds, in random order. What counts is the ratio: the median of the rounds'
+/// All that is compared runs in the same rounds, in random order, and the rounds are divided among several processes, one after
+/// the other, since where a program lies in memory matters too. What counts is the ratio: the median of the rounds'
 /// quotients, with the quartiles in brackets. Everything runs on one CPU, so that nothing is told of what several can do
 /// at a time; rows that say so run on two. Times of single frames are CPU time of the measuring thread, so that other
 /// programs disturb little; for TCP the time on the wall counts.
@@ -79,6 +94,12 @@ pub(crate) struct Options {
     /// Write the figures to this file, too
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    #[command(flatten)]
+    judgement: Judgement,
+    #[command(flatten)]
+    publish: Publication,
+    #[command(flatten)]
+    part: PartOptions,
 }
 
 /// Makes a case ready to be measured.
@@ -91,20 +112,30 @@ type MakeCase = Box<dyn Fn() -> Result<Box<dyn Case>>>;
 /// If namespaces cannot be made, or something of the library does not work.
 pub(crate) fn run(options: &Options) -> Result<()> {
     options.check()?;
+    if let Some(file) = &options.part.file {
+        let cpus = machine::prepare(&options.only)?;
+        return parts::write(&options.measure(&cpus)?, file);
+    }
+    let judge = options.judgement.prepare(options.cpus)?;
+    if let Some(mut report) = options.publish.earlier()? {
+        judge.show(&mut report, false);
+        options.publish.publish(&report)?;
+        return judge.finish(&report);
+    }
     if options.setup {
-        needs::ensure(NEEDS, true)?;
+        needs::ensure(&options.needs(), true)?;
     }
     optimized("bench")?;
-    machine::prepare(&options.only, options.cpus)?;
-    let report = options.measure()?;
-    println!("{report:#?}");
+    let mut report = options.report()?;
+    judge.show(&mut report, options.is_everything());
     if let Some(path) = &options.json {
         let text = serde_json::to_string_pretty(&report)?;
         fs::write(path, text + "\n").with_context(|| path.display().to_string())?;
     }
+    options.publish.publish(&report)?;
     let failures = failures(&report);
     ensure!(failures == 0, "{failures} measurements failed");
-    Ok(())
+    judge.finish(&report)
 }
 
 impl Options {
@@ -118,9 +149,20 @@ impl Options {
         Ok(())
     }
 
+    fn needs(&self) -> Vec<Need> {
+        let peers = [&stacks::NEEDS[..], cables::NEEDS].concat();
+        let peers = if self.peers { peers } else { Vec::new() };
+        [NEEDS, &peers].concat()
+    }
+
+    /// Whether nothing is left out that could be measured.
+    fn is_everything(&self) -> bool {
+        self.uris.is_empty() && self.only.is_empty() && self.contestant.is_empty() && self.peers
+    }
+
     fn plan(&self) -> Plan {
         let rounds = match self.quick {
-            true => 5,
+            true => 3,
             false => 15,
         };
         Plan {
@@ -131,27 +173,43 @@ impl Options {
         }
     }
 
-    fn measure(&self) -> Result<Report> {
+    fn report(&self) -> Result<Report> {
         let machine = Machine::now();
-        let (sections, mut left_out) = self.sections();
+        let plan = self.plan();
+        let part = parts::measure(plan.rounds)?;
+        ensure!(
+            !part.measured.is_empty(),
+            nothing(&self.only, &part.left_out)
+        );
+        Ok(part.report(machine.finish(), plan))
+    }
+
+    /// What a process measures.
+    fn measure(&self, cpus: &Cpus) -> Result<Part> {
+        cpus.keep_to(self.cpus)?;
+        let plan = Plan {
+            rounds: self.part.part_rounds,
+            ..self.plan()
+        };
+        let (sections, mut left_out) = self.sections(cpus);
         let mut cases = Vec::new();
-        for section in sections {
+        for (count, section) in sections {
             left_out.extend(section.left_out);
-            cases.extend(section.cases);
+            cases.extend(section.cases.into_iter().map(|make| (count, make)));
         }
-        let progress = bar(&cases);
+        let name = &self.part.part_name;
+        let progress = Progress::new(cases.len(), !self.only.is_empty(), name);
         let shown = progress.clone();
-        let mut bench = Bench::new(self.plan())
+        let mut bench = Bench::new(plan)
             .count_allocations(sys::allocations)
-            .on_progress(move |it| {
-                let (section, name, round) = (it.section, it.name, it.round);
-                shown.set_message(format!("{section} {name}, {round}/{}", it.rounds));
-            });
-        let mut rows = Vec::new();
-        for make in cases {
+            .on_progress(move |it| shown.round(it));
+        let mut measured = Vec::new();
+        for (count, make) in cases {
+            // What a case makes has the CPUs of this thread.
+            cpus.keep_to(count)?;
             match make() {
                 Ok(case) if case.name().contains(&self.only) => {
-                    rows.push(bench.measure(&mut Adapted(case)));
+                    measured.push(bench.gather(&mut Adapted(case)));
                 }
                 Ok(_) => {}
                 Err(error) => left_out.push(LeftOut {
@@ -160,23 +218,18 @@ impl Options {
                     is_failure: true,
                 }),
             }
-            progress.inc(1);
+            progress.row_is_done();
         }
-        progress.finish_and_clear();
-        ensure!(!rows.is_empty(), "no row has {} in its name", self.only);
-        Ok(Report {
-            format: Report::FORMAT,
-            machine: machine.finish(),
-            plan: bench.plan().clone(),
-            copy: bench.copy(),
-            call: bench.call(),
-            rows,
+        progress.finish();
+        Ok(Part {
+            measured,
+            controls: bench.controls().clone(),
             left_out,
         })
     }
 
-    /// All sections, or where URIs are named, those that compare backends.
-    fn sections(&self) -> (Vec<Section>, Vec<LeftOut>) {
+    /// All sections, or where URIs are named, those that compare backends; each with the CPUs that it has.
+    fn sections(&self, cpus: &Cpus) -> (Vec<(usize, Section)>, Vec<LeftOut>) {
         let (field, left_out) = Field::new(&self.uris, self.peers);
         let mut sections = vec![
             frames::section(&field),
@@ -187,30 +240,34 @@ impl Options {
             memory::section(&field),
         ];
         if self.uris.is_empty() {
-            let details = tap::cases()
-                .chain(tcp::cases())
-                .chain(netgraph::cases())
-                .chain(netmap::cases())
-                .chain(virtqueue::cases());
-            sections.push(Section::of(details.collect()));
+            sections.push(Section::of(tap::cases().collect()));
+            sections.push(Section::of(netgraph::cases().collect()));
+            sections.push(netmap::section());
+            sections.push(Section::of(virtqueue::cases().collect()));
+        }
+        let mut sections: Vec<_> = sections.into_iter().map(|it| (self.cpus, it)).collect();
+        match cpus.count() {
+            2.. if self.cpus == 1 => {
+                sections.push((2, stacks::section_on_two_cpus(&field)));
+                sections.push((2, cables::section_on_two_cpus(&field)));
+            }
+            _ => {}
         }
         (sections, left_out)
     }
+}
+
+/// Says that there is no figure, and what may be the reason.
+fn nothing(only: &str, left_out: &[LeftOut]) -> String {
+    let reasons = left_out
+        .iter()
+        .map(|it| format!("\n  {}: {}", it.what, it.why));
+    let reasons: String = reasons.collect();
+    format!("nothing was measured: no row has {only:?} in its name, or all were left out{reasons}")
 }
 
 fn failures(report: &Report) -> usize {
     let in_rows = report.rows.iter().flat_map(|row| &row.left_out);
     let all = report.left_out.iter().chain(in_rows);
     all.filter(|it| it.is_failure).count()
-}
-
-fn bar(cases: &[MakeCase]) -> ProgressBar {
-    let bar = ProgressBar::new(cases.len() as u64);
-    // The style is a constant: it is good, or the default is.
-    let style = ProgressStyle::with_template("{bar:24} {pos}/{len}  {elapsed}  {wide_msg}");
-    if let Ok(style) = style {
-        bar.set_style(style);
-    }
-    bar.enable_steady_tick(Duration::from_millis(200));
-    bar
 }

@@ -28,8 +28,6 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::needs;
 
-pub(crate) use traffic::transfer;
-
 /// Give a guest a network without root, tap or configuration; then join two taps
 ///
 /// The guest is this machine's kernel in a network namespace of its own: its DHCP, its name lookup, its TCP. Its tap is

@@ -26,6 +26,8 @@ enum Cli {
     Bench(bench::Options),
     Vm(vm::Options),
     #[command(hide = true)]
+    BenchMemory(bench::MemoryOptions),
+    #[command(hide = true)]
     LinkForFreebsd(cross::LinkOptions),
 }
 
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
         Cli::Demo(options) => demo::run(&options),
         Cli::Bench(options) => bench::run(&options),
         Cli::Vm(options) => vm::run(&options),
+        Cli::BenchMemory(options) => bench::measure_memory(&options),
         Cli::LinkForFreebsd(options) => cross::link_for_freebsd(&options),
     };
     match outcome {

@@ -12,7 +12,11 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{DropReason, Features, FrameLength, HeaderLength, QueuePair, RxSlice, Source, TxSlice};
+use crate::layers::{adapt_received_header, adapt_transmitted_header};
+use crate::{
+    DropReason, Features, FrameLength, HeaderLength, QueuePair, RxQueue, RxSlice, Source, TxQueue,
+    TxSlice,
+};
 
 pub use attachment::Attachment;
 
@@ -83,20 +87,71 @@ pub enum ReceiveFailure {
     Other,
 }
 
-/// A queue pair over two descriptors, whose frames have a header of this length. `features` were negotiated: what a
-/// guest's header asks for beyond them is not written.
+/// A queue pair of [`receive`] and [`transmit`].
 pub fn pair(
     rx: impl FrameIo + 'static,
     tx: impl FrameIo + 'static,
-    header: HeaderLength,
+    native: HeaderLength,
+    wanted: HeaderLength,
     features: Features,
     attachment: &Arc<Attachment>,
 ) -> QueuePair {
     QueuePair {
-        rx: Box::new(Receive::new(rx, header, attachment)),
-        tx: Box::new(Transmit::new(tx, header, features, attachment)),
+        rx: receive(rx, native, wanted, attachment),
+        tx: transmit(tx, native, wanted, features, attachment),
     }
 }
+
+/// A receive half over a descriptor whose frames have a header of `native` length, for a guest whose frames have one of
+/// `wanted` length. A header that the device does not know asks for nothing, and costs next to nothing; other lengths are
+/// adapted as [`adapt_header`](crate::layers::adapt_header) does it.
+pub fn receive(
+    io: impl FrameIo + 'static,
+    native: HeaderLength,
+    wanted: HeaderLength,
+    attachment: &Arc<Attachment>,
+) -> Box<dyn RxQueue> {
+    match (native, wanted) {
+        (HeaderLength::None, HeaderLength::Ten) => {
+            Box::new(Receive::<_, TEN>::new(io, wanted, attachment))
+        }
+        (HeaderLength::None, HeaderLength::Twelve) => {
+            Box::new(Receive::<_, TWELVE>::new(io, wanted, attachment))
+        }
+        _ => {
+            let rx = Box::new(Receive::<_, 0>::new(io, native, attachment));
+            adapt_received_header(rx, native, wanted)
+        }
+    }
+}
+
+/// A transmit half, as [`receive`] makes them. `features` were negotiated: what a guest's header asks for beyond them is
+/// not written, nor is what the device does not know.
+pub fn transmit(
+    io: impl FrameIo + 'static,
+    native: HeaderLength,
+    wanted: HeaderLength,
+    features: Features,
+    attachment: &Arc<Attachment>,
+) -> Box<dyn TxQueue> {
+    match (native, wanted) {
+        (HeaderLength::None, HeaderLength::Ten) => {
+            let features = Features::empty();
+            Box::new(Transmit::<_, TEN>::new(io, wanted, features, attachment))
+        }
+        (HeaderLength::None, HeaderLength::Twelve) => {
+            let features = Features::empty();
+            Box::new(Transmit::<_, TWELVE>::new(io, wanted, features, attachment))
+        }
+        _ => {
+            let tx = Box::new(Transmit::<_, 0>::new(io, native, features, attachment));
+            adapt_transmitted_header(tx, native, wanted)
+        }
+    }
+}
+
+const TEN: usize = HeaderLength::Ten.bytes();
+const TWELVE: usize = HeaderLength::Twelve.bytes();
 
 /// The most pieces that one system call takes (`IOV_MAX`, the same on all systems).
 const MOST_PIECES: usize = 1024;

@@ -3,7 +3,8 @@ use std::sync::Arc;
 
 use super::{Attachment, FrameIo, LONGEST, MOST_PIECES, ReceiveFailure};
 use crate::{
-    Counters, Error, FrameLength, HeaderLength, Received, Result, RxQueue, RxSlice, Source, scatter,
+    Counters, Error, FrameLength, HeaderLength, Received, Result, RxQueue, RxSlice, Source,
+    VirtioNetHeader, scatter,
 };
 
 /// The receive half: one read for each frame.
@@ -11,7 +12,10 @@ use crate::{
 /// The kernel cuts a frame to the buffer and forgets the rest. So that the true length is known all the same, a read
 /// into a buffer that may be too short ends in a spare buffer, where the rest of a long frame goes. Into short
 /// buffers the frame is copied from the spare one: less than what the kernel takes for a second piece.
-pub(super) struct Receive<I> {
+///
+/// The device does not know the first `LEAD` bytes of what the guest gets, a header that asks for nothing then; 0 where it
+/// makes the header.
+pub(super) struct Receive<I, const LEAD: usize> {
     io: I,
     header: HeaderLength,
     pub(super) attachment: Arc<Attachment>,
@@ -28,7 +32,7 @@ const MOST_BYTES: usize = isize::MAX.unsigned_abs();
 /// Buffers of at most this many bytes are filled by a copy.
 const SHORT_BUFFER: usize = 4096;
 
-impl<I> Receive<I> {
+impl<I, const LEAD: usize> Receive<I, LEAD> {
     pub(super) fn new(io: I, header: HeaderLength, attachment: &Arc<Attachment>) -> Self {
         Self {
             io,
@@ -41,7 +45,7 @@ impl<I> Receive<I> {
     }
 }
 
-impl<I: FrameIo> RxQueue for Receive<I> {
+impl<I: FrameIo, const LEAD: usize> RxQueue for Receive<I, LEAD> {
     fn peek(&mut self) -> Result<Option<usize>> {
         if self.held.is_some() {
             return Ok(self.held);
@@ -56,15 +60,23 @@ impl<I: FrameIo> RxQueue for Receive<I> {
     #[inline]
     fn recv(&mut self, into: &mut [RxSlice<'_>]) -> Result<Option<Received>> {
         let capacity = into.iter().map(RxSlice::len).fold(0, usize::saturating_add);
-        let longest = self.header.bytes() + FrameLength::MAX.bytes();
+        let header = if LEAD > 0 { LEAD } else { self.header.bytes() };
+        let longest = header + FrameLength::MAX.bytes();
         let roomy = (longest..=MOST_BYTES).contains(&capacity);
         // As in `Transmit::send`, few branches for what is usual: any frame fits, and none was peeked at.
         if !roomy || into.len() >= MOST_PIECES || self.held.is_some() {
             return self.recv_unusual(into, capacity);
         }
-        match self.io.read(into) {
+        let read = match into {
+            _ if LEAD == 0 => self.io.read(into),
+            [header, rest @ ..] if header.len() == LEAD => self.io.read(rest),
+            [whole] => self.io.read(&mut [whole.skip(LEAD)]),
+            _ => return self.recv_unusual(into, capacity),
+        };
+        match read {
             Ok(length) => {
-                complete(self.header, &self.attachment, into);
+                complete::<LEAD>(self.header, &self.attachment, into);
+                let length = length + LEAD;
                 Ok(Some(self.counters.count_received(Received {
                     length,
                     truncated: length > capacity,
@@ -86,7 +98,7 @@ impl<I: FrameIo> RxQueue for Receive<I> {
     }
 }
 
-impl<I: FrameIo> Receive<I> {
+impl<I: FrameIo, const LEAD: usize> Receive<I, LEAD> {
     /// What a system says that knows the length of the next frame, beginning with its first answer.
     fn told(&mut self, answer: io::Result<usize>) -> Result<Option<usize>> {
         let Self { io, attachment, .. } = self;
@@ -95,18 +107,22 @@ impl<I: FrameIo> Receive<I> {
             let answer = answer.take().or_else(|| io.next_length());
             answer.unwrap_or(Ok(0))
         })?;
-        Ok(length.filter(|length| *length != 0))
+        let length = length.filter(|length| *length != 0);
+        Ok(length.map(|length| length + LEAD))
     }
 
     /// Reads the next frame into the staging buffer.
     fn read_staged(&mut self) -> Result<Option<usize>> {
         let Self { io, staging, .. } = self;
         let mut into = [RxSlice::new(staging)];
-        let length = read(io, &self.attachment, |io| io.read(&mut into))?;
+        let length = read(io, &self.attachment, |io| match &mut into {
+            into if LEAD == 0 => io.read(into),
+            [whole] => io.read(&mut [whole.skip(LEAD)]),
+        })?;
         if length.is_some() {
-            complete(self.header, &self.attachment, &mut into);
+            complete::<LEAD>(self.header, &self.attachment, &mut into);
         }
-        Ok(length)
+        Ok(length.map(|length| length + LEAD))
     }
 
     #[inline(never)]
@@ -143,30 +159,43 @@ impl<I: FrameIo> Receive<I> {
     fn read_frame(&mut self, into: &mut [RxSlice<'_>], capacity: usize) -> Result<Option<usize>> {
         let Self { io, staging, .. } = self;
         let length = read(io, &self.attachment, |io| {
-            if capacity >= self.header.bytes() + FrameLength::MAX.bytes() {
+            if LEAD == 0 && capacity >= self.header.bytes() + FrameLength::MAX.bytes() {
                 return io.read(into);
             }
             match into.len() {
-                0..=3 => read_spare::<I, 4>(io, into, staging),
-                4..=31 => read_spare::<I, 32>(io, into, staging),
+                0..=3 => read_spare::<I, 4>(io, into, LEAD, staging),
+                4..=31 => read_spare::<I, 32>(io, into, LEAD, staging),
                 _ => {
-                    let pieces = into.iter_mut().map(|piece| piece.skip(0));
                     let spare = std::iter::once(RxSlice::new(staging));
-                    io.read(&mut pieces.chain(spare).collect::<Vec<_>>())
+                    let pieces = skipped(into, LEAD).chain(spare);
+                    io.read(&mut pieces.collect::<Vec<_>>())
                 }
             }
         })?;
         if length.is_some() {
-            complete(self.header, &self.attachment, into);
+            complete::<LEAD>(self.header, &self.attachment, into);
         }
-        Ok(length)
+        Ok(length.map(|length| length + LEAD))
     }
 }
 
 /// Writes what the kernel leaves to us: `num_buffers` of a frame in one buffer is 1, and there are no flags for a
-/// guest that did not ask for them (virtio 1.2, 5.1.6.4.1).
+/// guest that did not ask for them (virtio 1.2, 5.1.6.4.1). All of the header, where the device knows none.
 #[inline]
-fn complete(header: HeaderLength, attachment: &Attachment, frame: &mut [RxSlice<'_>]) {
+fn complete<const LEAD: usize>(
+    header: HeaderLength,
+    attachment: &Attachment,
+    frame: &mut [RxSlice<'_>],
+) {
+    if LEAD > 0 {
+        let wire = VirtioNetHeader::default().encode();
+        if let Some(wire) = wire.first_chunk::<LEAD>() {
+            if !put(frame, 0, *wire) {
+                scatter(wire, frame, 0);
+            }
+        }
+        return;
+    }
     let one = 1_u16.to_le_bytes();
     if header == HeaderLength::Twelve && !put(frame, HeaderLength::Ten.bytes(), one) {
         scatter(&one, frame, HeaderLength::Ten.bytes());
@@ -183,22 +212,33 @@ fn put<const N: usize>(frame: &mut [RxSlice<'_>], offset: usize, bytes: [u8; N])
     first.is_some_and(|piece| piece.put_chunk(offset, bytes))
 }
 
-/// Reads into fewer than `N` pieces and the spare buffer behind them.
+/// Reads into fewer than `N` pieces, behind their first `skip` bytes, and the spare buffer behind them.
 #[inline]
 fn read_spare<I: FrameIo, const N: usize>(
     io: &mut I,
     into: &mut [RxSlice<'_>],
+    skip: usize,
     spare: &mut [u8],
 ) -> io::Result<usize> {
     let count = into.len();
     let mut pieces: [RxSlice<'_>; N] = std::array::from_fn(|_| RxSlice::new(&mut []));
-    for (place, piece) in pieces.iter_mut().zip(into) {
-        *place = piece.skip(0);
+    for (place, piece) in pieces.iter_mut().zip(skipped(into, skip)) {
+        *place = piece;
     }
     if let Some(last) = pieces.get_mut(count) {
         *last = RxSlice::new(spare);
     }
     io.read(pieces.get_mut(..=count).unwrap_or_default())
+}
+
+/// The buffer without its first `skip` bytes.
+#[inline]
+fn skipped<'b>(into: &'b mut [RxSlice<'_>], mut skip: usize) -> impl Iterator<Item = RxSlice<'b>> {
+    into.iter_mut().map(move |piece| {
+        let here = skip;
+        skip = skip.saturating_sub(piece.len());
+        piece.skip(here)
+    })
 }
 
 /// Reads until there is a frame or none.

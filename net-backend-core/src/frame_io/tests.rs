@@ -88,12 +88,12 @@ impl FrameIo for Script {
     }
 }
 
-fn transmit(script: Script, header: HeaderLength) -> Transmit<Script> {
+fn transmit(script: Script, header: HeaderLength) -> Transmit<Script, 0> {
     let attachment = Arc::new(Attachment::new("tap7"));
     Transmit::new(script, header, Features::empty(), &attachment)
 }
 
-fn receive(script: Script) -> Receive<Script> {
+fn receive(script: Script) -> Receive<Script, 0> {
     let attachment = Arc::new(Attachment::new("tap7"));
     Receive::new(script, HeaderLength::None, &attachment)
 }
@@ -228,4 +228,147 @@ fn a_frame_that_is_longer_than_any_is_truncated_and_says_so() {
     let told = rx.recv(&mut [RxSlice::new(&mut buffer)]).unwrap();
     assert_eq!(told.map(|frame| frame.truncated), Some(true));
     assert_eq!(buffer[..1000], frame(1000));
+}
+
+const TWELVE: usize = HeaderLength::Twelve.bytes();
+
+/// A device that does not know the header of its guest.
+fn transmit_behind(script: Script) -> Transmit<Script, TWELVE> {
+    let attachment = Arc::new(Attachment::new("tap7"));
+    let header = HeaderLength::Twelve;
+    Transmit::new(script, header, Features::empty(), &attachment)
+}
+
+fn receive_behind(script: Script) -> Receive<Script, TWELVE> {
+    let attachment = Arc::new(Attachment::new("tap7"));
+    Receive::new(script, HeaderLength::Twelve, &attachment)
+}
+
+/// Lengths of pieces that make up `length`: in one, behind the header, in the midst of it, in many, in very many.
+fn splits(length: usize) -> Vec<Vec<usize>> {
+    let rest = length - TWELVE;
+    let mut splits = vec![
+        vec![length],
+        vec![TWELVE, rest],
+        vec![TWELVE + 14, rest - 14],
+        vec![TWELVE, 14, rest - 14],
+        vec![5, 7, rest],
+        vec![5, 10, rest - 3],
+        vec![0, TWELVE, 0, rest],
+        vec![TWELVE + 1, 1, rest - 2],
+    ];
+    splits.push([vec![2; 6], vec![rest / 20; 19], vec![rest - rest / 20 * 19]].concat());
+    splits.push([vec![1; 1100], vec![length - 1100]].concat());
+    splits
+}
+
+#[test]
+fn a_header_that_the_device_does_not_know_is_left_out() {
+    for length in [1526, 6000, 65_000] {
+        for split in splits(length) {
+            let script = Script::new([Ok(frame(60))]);
+            let written = Arc::clone(&script.written);
+            let mut tx = transmit_behind(script);
+            let wire = [vec![0; TWELVE], frame(length - TWELVE)].concat();
+            let mut rest = &wire[..];
+            let slices: Vec<TxSlice<'_>> = split
+                .iter()
+                .map(|count| {
+                    let (piece, behind) = rest.split_at(*count);
+                    rest = behind;
+                    TxSlice::new(piece)
+                })
+                .collect();
+            assert_eq!(tx.send(&slices).unwrap(), Sent::Queued);
+            let written = written.lock().unwrap();
+            let bytes: Vec<_> = written.iter().map(|(_, bytes)| bytes.clone()).collect();
+            assert_eq!(bytes, [frame(length - TWELVE)], "{split:?}");
+            let counted = tx.counters().snapshot();
+            assert_eq!((counted.frames, counted.bytes), (1, length as u64));
+        }
+    }
+}
+
+#[test]
+fn a_header_that_the_device_does_not_know_may_ask_for_nothing() {
+    for (flags, kind, length, reason) in [
+        (1, 0, 1000, DropReason::NotNegotiated),
+        (1, 1, 1000, DropReason::NotNegotiated),
+        (0, 77, 1000, DropReason::Malformed),
+        (0, 0, TWELVE + 13, DropReason::Malformed),
+        (0, 0, 5, DropReason::Malformed),
+        (0, 0, 0, DropReason::Malformed),
+        (0, 0, TWELVE + 70_000, DropReason::TooLong),
+    ] {
+        let mut bytes = vec![0; length];
+        bytes
+            .iter_mut()
+            .zip([flags, kind])
+            .for_each(|(to, it)| *to = it);
+        for at in [0, 1, 2, 5, TWELVE, TWELVE + 1, length] {
+            let mut tx = transmit_behind(Script::new([]));
+            let (first, second) = bytes.split_at(at.min(length));
+            let slices = [TxSlice::new(first), TxSlice::new(second)];
+            let sent = Sent::Dropped(reason);
+            assert_eq!(
+                tx.send(&slices).unwrap(),
+                sent,
+                "{flags} {kind} {length} {at}"
+            );
+            assert_eq!(tx.counters().snapshot().dropped(reason), 1);
+        }
+    }
+}
+
+#[test]
+fn a_header_that_the_device_does_not_know_is_put_in_front() {
+    for room in [1526, 6000, 65_549 + TWELVE, 80_000] {
+        for split in splits(room) {
+            for looks in [false, true] {
+                let script = Script::new([Err(libc::EINTR), Ok(frame(1514))]);
+                let mut rx = receive_behind(script);
+                if looks {
+                    assert_eq!(rx.peek().unwrap(), Some(1526));
+                }
+                let mut buffer = vec![0xee; room];
+                let mut rest = &mut buffer[..];
+                let mut slices: Vec<RxSlice<'_>> = split
+                    .iter()
+                    .map(|count| {
+                        let (piece, behind) = std::mem::take(&mut rest).split_at_mut(*count);
+                        rest = behind;
+                        RxSlice::new(piece)
+                    })
+                    .collect();
+                let received = rx.recv(&mut slices).unwrap().unwrap();
+                assert_eq!((received.length, received.truncated), (1526, false));
+                drop(slices);
+                let header = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0];
+                assert_eq!(buffer[..TWELVE], header, "{split:?}");
+                assert!(buffer[TWELVE..1526] == frame(1514), "{split:?} {looks}");
+                assert!(buffer[1526..].iter().all(|byte| *byte == 0xee));
+                let counted = rx.counters().snapshot();
+                assert_eq!((counted.frames, counted.bytes), (1, 1526));
+            }
+        }
+    }
+}
+
+#[test]
+fn behind_a_header_a_frame_is_cut_and_says_so_too() {
+    for room in [0, 5, TWELVE, 1525, 5000] {
+        for looks in [false, true] {
+            let mut rx = receive_behind(Script::new([Ok(frame(9000))]));
+            if looks {
+                assert_eq!(rx.peek().unwrap(), Some(9012));
+            }
+            let mut buffer = vec![0xee; room];
+            let received = rx.recv(&mut [RxSlice::new(&mut buffer)]).unwrap();
+            let told = received.map(|it| (it.length, it.truncated));
+            assert_eq!(told, Some((9012, true)), "{room}");
+            let whole = [vec![0; 10], vec![1, 0], frame(9000)].concat();
+            assert!(buffer == whole[..room], "{room} {looks}");
+            assert_eq!(rx.counters().snapshot().dropped(DropReason::Truncated), 1);
+        }
+    }
 }

@@ -10,11 +10,14 @@ use crate::{
 /// Pieces beyond which a short frame is copied together first: the kernel's cost for each piece exceeds that of
 /// the copy.
 const MANY_PIECES: usize = 8;
+/// By how much the longest frame exceeds the shortest.
+const SPAN: usize = FrameLength::MAX.bytes() - FrameLength::MIN.bytes();
 /// Frames of at most this many bytes are short.
 const SHORT_FRAME: usize = 4096;
 
-/// The transmit half: one write for each frame.
-pub(super) struct Transmit<I> {
+/// The transmit half: one write for each frame. The device does not know the first `LEAD` bytes of the guest's frames, a
+/// header that may ask for nothing then; 0 where it knows the header.
+pub(super) struct Transmit<I, const LEAD: usize> {
     io: I,
     header: HeaderLength,
     features: Features,
@@ -24,7 +27,7 @@ pub(super) struct Transmit<I> {
     staging: Vec<u8>,
 }
 
-impl<I> Transmit<I> {
+impl<I, const LEAD: usize> Transmit<I, LEAD> {
     pub(super) fn new(
         io: I,
         header: HeaderLength,
@@ -42,18 +45,23 @@ impl<I> Transmit<I> {
     }
 }
 
-impl<I: FrameIo> TxQueue for Transmit<I> {
+impl<I: FrameIo, const LEAD: usize> TxQueue for Transmit<I, LEAD> {
     #[inline]
     fn send(&mut self, frame: &[TxSlice<'_>]) -> Result<Sent> {
+        // After a system call the processor predicts little, so what is usual takes few branches, most of them not taken.
+        if LEAD > 0 {
+            let Some(body) = lone(frame, LEAD) else {
+                return self.send_pieces(frame);
+            };
+            let written = self.io.write(&[body]);
+            return self.outcome(written, frame, body.len() + LEAD);
+        }
         let length = total_length(frame);
-        // After a system call the processor predicts little, so what is usual takes few branches.
         if !self.is_usual(frame, length) {
             return self.send_unusual(frame, length);
         }
-        match self.io.write(frame) {
-            Ok(1..) => Ok(self.counters.count_sent(length, Sent::Queued)),
-            other => self.outcome(other, frame, length),
-        }
+        let written = self.io.write(frame);
+        self.outcome(written, frame, length)
     }
 
     /// Nothing is ever held back; but a macvtap that is gone takes frames all the same, and this tells.
@@ -73,11 +81,10 @@ impl<I: FrameIo> TxQueue for Transmit<I> {
     }
 }
 
-impl<I: FrameIo> Transmit<I> {
+impl<I: FrameIo, const LEAD: usize> Transmit<I, LEAD> {
     /// A frame of a good length in few pieces, whose header, if any, asks for nothing.
     #[inline]
     fn is_usual(&self, frame: &[TxSlice<'_>], length: usize) -> bool {
-        const SPAN: usize = FrameLength::MAX.bytes() - FrameLength::MIN.bytes();
         let shortest = self.header.bytes() + FrameLength::MIN.bytes();
         let fits = length.wrapping_sub(shortest) <= SPAN;
         fits && frame.len() <= MANY_PIECES && self.is_plain(frame)
@@ -88,6 +95,19 @@ impl<I: FrameIo> Transmit<I> {
     fn is_plain(&self, frame: &[TxSlice<'_>]) -> bool {
         let request = || frame.first().and_then(TxSlice::first_chunk);
         self.header == HeaderLength::None || request() == Some([0; 2])
+    }
+
+    /// Frames that are in pieces otherwise than behind their header.
+    #[cold]
+    fn send_pieces(&mut self, frame: &[TxSlice<'_>]) -> Result<Sent> {
+        let length = total_length(frame);
+        match frame {
+            [first, second] if first.len() > LEAD && self.is_usual(frame, length) => {
+                let written = self.io.write(&[first.skip(LEAD), *second]);
+                self.outcome(written, frame, length)
+            }
+            _ => self.send_unusual(frame, length),
+        }
     }
 
     #[inline(never)]
@@ -125,16 +145,44 @@ impl<I: FrameIo> Transmit<I> {
     fn write(&mut self, frame: &[TxSlice<'_>], length: usize) -> io::Result<usize> {
         let many = frame.len() > MANY_PIECES && length <= SHORT_FRAME;
         if many || frame.len() > MOST_PIECES {
-            self.staging.resize(length, 0);
-            gather(frame, 0, &mut self.staging);
-            return self.io.write(&[TxSlice::new(&self.staging)]);
+            return self.write_copy(frame, length);
         }
-        self.io.write(frame)
+        match frame {
+            _ if LEAD == 0 => self.io.write(frame),
+            [header, rest @ ..] if header.len() == LEAD => self.io.write(rest),
+            [first, ..] if first.len() > LEAD && frame.len() <= MANY_PIECES => {
+                let mut room = [TxSlice::EMPTY; MANY_PIECES];
+                let places = room.iter_mut().zip(frame);
+                places.for_each(|(place, piece)| *place = *piece);
+                room[0] = first.skip(LEAD);
+                self.io.write(room.get(..frame.len()).unwrap_or_default())
+            }
+            _ => self.write_copy(frame, length),
+        }
+    }
+
+    fn write_copy(&mut self, frame: &[TxSlice<'_>], length: usize) -> io::Result<usize> {
+        self.staging.resize(length.saturating_sub(LEAD), 0);
+        gather(frame, LEAD, &mut self.staging);
+        self.io.write(&[TxSlice::new(&self.staging)])
     }
 
     /// What became of the frame.
-    #[inline(never)]
+    #[inline]
     fn outcome(
+        &mut self,
+        written: io::Result<usize>,
+        frame: &[TxSlice<'_>],
+        length: usize,
+    ) -> Result<Sent> {
+        match written {
+            Ok(1..) => Ok(self.counters.count_sent(length, Sent::Queued)),
+            other => self.failed(other, frame, length),
+        }
+    }
+
+    #[cold]
+    fn failed(
         &mut self,
         mut written: io::Result<usize>,
         frame: &[TxSlice<'_>],
@@ -160,4 +208,16 @@ impl<I: FrameIo> Transmit<I> {
         };
         Ok(self.counters.count_sent(length, sent))
     }
+}
+
+/// What is behind a header of `skip` bytes that asks for nothing, if all of it is in one piece and of a good length.
+#[inline]
+fn lone<'a>(frame: &[TxSlice<'a>], skip: usize) -> Option<TxSlice<'a>> {
+    let (first, last) = (frame.first()?, frame.last()?);
+    let is_whole = frame.len() == 1;
+    let is_apart = (frame.len() == 2) & (first.len() == skip);
+    let body = last.skip(if is_whole { skip } else { 0 });
+    let fits = body.len().wrapping_sub(FrameLength::MIN.bytes()) <= SPAN;
+    let is_usual = (is_whole | is_apart) & fits;
+    (is_usual && first.first_chunk() == Some([0; 2])).then_some(body)
 }

@@ -3,7 +3,7 @@
 mod header;
 mod offload;
 
-pub use header::{adapt_header, adapt_received_header};
+pub use header::{adapt_header, adapt_received_header, adapt_transmitted_header};
 pub use offload::{
     AcceptedOffloads, HoldNext, NativeTransmit, PeekHeader, SOFTWARE_OFFLOADS, offload_transmit,
     soften_receive,

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use net_backend_core::frame_io::{self, Attachment, FrameIo, ReceiveFailure, SendFailure};
+use net_backend_core::layers::{NativeTransmit, offload_transmit};
 use net_backend_core::{
-    DropReason, Features, HeaderLength, QueuePair, RxSlice, Source, TxSlice, gather, total_length,
+    Activation, DropReason, Features, HeaderLength, QueuePair, RxSlice, Source, TxSlice, gather,
+    total_length,
 };
 
 use super::is_of_sandbox;
@@ -31,20 +33,23 @@ pub(crate) trait Port: Send {
     fn source(&self) -> Source<'_>;
 }
 
-/// A queue pair of plain frames.
+/// A queue pair for what was negotiated. netgraph knows neither header nor offloads.
 pub(crate) fn pair(
     rx: impl Port + 'static,
     tx: impl Port + 'static,
+    with: &Activation,
     patience: Duration,
     attachment: &Arc<Attachment>,
 ) -> QueuePair {
-    frame_io::pair(
-        Link::new(rx, patience),
-        Link::new(tx, patience),
-        HeaderLength::None,
-        Features::empty(),
-        attachment,
-    )
+    const PLAIN: HeaderLength = HeaderLength::None;
+    let (rx, tx) = (Link::new(rx, patience), Link::new(tx, patience));
+    let rx = frame_io::receive(rx, PLAIN, with.header, attachment);
+    let transmit = |header| frame_io::transmit(tx, PLAIN, header, Features::empty(), attachment);
+    let tx = match with.features.is_empty() {
+        true => transmit(with.header),
+        false => offload_transmit(transmit(PLAIN), NativeTransmit::PLAIN, with),
+    };
+    QueuePair { rx, tx }
 }
 
 /// After this time a receiver may have room again; no descriptor tells. Four times as long each time that it has not:

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use net_backend_core::frame_io::Attachment;
-use net_backend_core::{Interest, QueuePair, RxSlice, Source, TxSlice};
+use net_backend_core::{Activation, Interest, QueuePair, RxSlice, Source, TxSlice};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 
 use crate::sys::link::{self, Port};
@@ -19,13 +19,22 @@ use crate::sys::socket;
 ///
 /// Those of `socketpair(2)`, and of duplicating a descriptor.
 pub fn datagram_pair() -> io::Result<(QueuePair, OwnedFd)> {
+    datagram_pair_with(&Activation::plain())
+}
+
+/// The same with header and offloads, of which the socket knows nothing, as netgraph does.
+///
+/// # Errors
+///
+/// As [`datagram_pair`].
+pub fn datagram_pair_with(with: &Activation) -> io::Result<(QueuePair, OwnedFd)> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let (near, far) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
     let patience = Duration::from_secs(1);
     let rx = Half(near.try_clone()?, Interest::Readable);
     let tx = Half(near, Interest::Writable);
     let attachment = Arc::new(Attachment::new("a pair of sockets"));
-    Ok((link::pair(rx, tx, patience, &attachment), far))
+    Ok((link::pair(rx, tx, with, patience, &attachment), far))
 }
 
 /// One descriptor.

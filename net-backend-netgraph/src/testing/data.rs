@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use net_backend_core::frame_io::{Attachment, LONGEST};
 use net_backend_core::{
-    BorrowedDescriptor, Interest, QueuePair, RxSlice, Source, TxSlice, gather, total_length,
+    Activation, BorrowedDescriptor, Interest, QueuePair, RxSlice, Source, TxSlice, gather,
+    total_length,
 };
 use rustix::io::Errno;
 
@@ -211,12 +212,17 @@ impl Data for DataSocket {
         Ok(())
     }
 
-    fn pair(&self, patience: Duration, attachment: &Arc<Attachment>) -> io::Result<QueuePair> {
+    fn pair(
+        &self,
+        with: &Activation,
+        patience: Duration,
+        attachment: &Arc<Attachment>,
+    ) -> io::Result<QueuePair> {
         let rx = self.half(Interest::Readable)?;
         let tx = self.half(Interest::Writable)?;
         Ok(match self.0.device {
-            Some(_) => link::pair(DeviceHalf(rx), DeviceHalf(tx), patience, attachment),
-            None => link::pair(rx, tx, patience, attachment),
+            Some(_) => link::pair(DeviceHalf(rx), DeviceHalf(tx), with, patience, attachment),
+            None => link::pair(rx, tx, with, patience, attachment),
         })
     }
 

@@ -29,7 +29,7 @@ mod socket;
 #[cfg(test)]
 mod tests;
 
-pub use bare::datagram_pair;
+pub use bare::{datagram_pair, datagram_pair_with};
 pub use counts::{Call, Counts};
 pub use far::Far;
 pub use model::Model;

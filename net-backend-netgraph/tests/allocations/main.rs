@@ -1,6 +1,7 @@
 //! The data path allocates nothing, whatever becomes of a frame.
 #![cfg(feature = "testing")]
 
+mod negotiated;
 mod sys;
 
 use net_backend_core::{DropReason, RxSlice, Sent, TxSlice};

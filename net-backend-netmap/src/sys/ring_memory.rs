@@ -102,8 +102,11 @@ impl RingMemory {
         from: usize,
         length: usize,
     ) -> bool {
-        let [piece] = frame else {
-            return self.fill_from_pieces(buffer, frame, from, length);
+        let (piece, from) = match frame {
+            [piece] => (*piece, from),
+            // What stays behind is by itself.
+            [header, piece] if header.len() == from => (*piece, 0),
+            _ => return self.fill_from_pieces(buffer, frame, from, length),
         };
         let Some(to) = self.bytes(buffer, 0, length) else {
             return false;
@@ -133,7 +136,7 @@ impl RingMemory {
             from -= from.min(piece.len());
             let count = rest.len().min(left);
             // SAFETY: as in `fill`, with `left` bytes of the buffer before `to`.
-            unsafe { ptr::copy(rest.as_ptr(), to.as_ptr(), count) };
+            unsafe { copy_piece(rest.as_ptr(), to.as_ptr(), count) };
             // SAFETY: count <= left, so this stays in the buffer or becomes its end.
             to = unsafe { to.add(count) };
             left -= count;
@@ -154,8 +157,11 @@ impl RingMemory {
         into: &mut [RxSlice<'_>],
         to: usize,
     ) -> Option<usize> {
-        let [piece] = into else {
-            return self.drain_to_pieces(buffer, length, into, to);
+        let (piece, to) = match into {
+            [piece] => (piece, to),
+            // What is in front of the frame is by itself.
+            [header, piece] if header.len() == to => (piece, 0),
+            _ => return self.drain_to_pieces(buffer, length, into, to),
         };
         let from = self.bytes(buffer, 0, length)?;
         let rest = piece.skip(to);
@@ -182,7 +188,7 @@ impl RingMemory {
             to -= to.min(whole);
             let count = rest.len().min(left);
             // SAFETY: as in `drain`, with `left` bytes of the buffer before `from`.
-            unsafe { ptr::copy(from.as_ptr(), rest.as_ptr(), count) };
+            unsafe { copy_piece(from.as_ptr(), rest.as_ptr(), count) };
             // SAFETY: count <= left, so this stays in the buffer or becomes its end.
             from = unsafe { from.add(count) };
             left -= count;
@@ -285,6 +291,24 @@ unsafe fn copy(from: *const u8, to: *mut u8, count: usize) {
     unsafe { put_words(to, first_words) };
     // SAFETY: the last 32 of them.
     unsafe { put_words(to.wrapping_add(last), last_words) };
+}
+
+/// The same for a piece of a frame, of which many are a virtio-net header.
+///
+/// # Safety
+///
+/// As for [`ptr::copy`] of bytes.
+#[inline(always)]
+unsafe fn copy_piece(from: *const u8, to: *mut u8, count: usize) {
+    const HEADER: usize = 12;
+    if count != HEADER {
+        // SAFETY: the caller's promise.
+        return unsafe { copy(from, to, count) };
+    }
+    // SAFETY: 12 bytes are readable by the caller's promise; byte arrays need no alignment.
+    let header = unsafe { from.cast::<[u8; HEADER]>().read() };
+    // SAFETY: 12 bytes are writable by the caller's promise.
+    unsafe { to.cast::<[u8; HEADER]>().write(header) };
 }
 
 /// Reads 32 bytes.

@@ -1,6 +1,7 @@
 //! The data path allocates nothing: not for a frame, not for a synchronisation.
 #![cfg(feature = "testing")]
 
+mod headers;
 mod sys;
 
 use net_backend_core::{

@@ -24,8 +24,8 @@ impl NetworkNamespace {
     ///
     /// # Errors
     ///
-    /// What the system says; `PermissionDenied` unless [`enter_private_network`] or [`allow_namespaces`] was called
-    /// before, or root does it.
+    /// What the system says; `PermissionDenied` unless [`enter_private_network`](super::enter_private_network) or
+    /// [`allow_namespaces`](super::allow_namespaces) was called before, or root does it.
     pub fn new() -> io::Result<Self> {
         let (jobs, queue) = mpsc::channel::<Job>();
         let (ready, is_ready) = mpsc::channel();

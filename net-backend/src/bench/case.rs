@@ -95,7 +95,7 @@ impl fmt::Debug for dyn Case + '_ {
 }
 
 /// Who takes part in a case.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Contestant {
     /// Its name, in a few words; a URI where it is one.
     pub name: String,
@@ -162,7 +162,7 @@ impl fmt::Display for Unavailable {
 impl Error for Unavailable {}
 
 /// Two contestants, by their places.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pair {
     /// Who is judged.
     pub contender: usize,

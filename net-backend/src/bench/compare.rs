@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use super::case::{Role, Unit};
+use super::case::{Clock, Role, Unit};
 use super::report::Report;
 use super::row::{Better, Figure, Row};
 use super::spread::Spread;
-use super::text::{compared, cost_text, ratio_text, references};
+use super::text::{compared, cost_text, cpu_text, ratio_text, references};
 
 /// What differs between two runs beyond what chance does.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -23,15 +23,18 @@ pub struct Changes {
     pub compared: usize,
     /// How many of these have quartiles that overlap.
     pub agree: usize,
+    /// What differs by no more than this part is no change, however narrow the quartiles are: a twentieth, a tenth if a run
+    /// was a first look, and more if the controls differ.
+    pub least: f64,
 }
 
-/// What changed: a quotient of the library's, or somebody's cost.
+/// What changed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Change {
     /// `ROW: CONTESTANT`, with ` / REFERENCE` where it is a quotient.
     pub what: String,
-    /// What it is counted in; `None` for a quotient.
-    pub unit: Option<Unit>,
+    /// What was compared.
+    pub measure: Measure,
     /// In the earlier run.
     pub before: Spread,
     /// In the later run.
@@ -40,20 +43,31 @@ pub struct Change {
     pub better: Better,
 }
 
-impl Changes {
-    /// What differs by no more than this part is no change, however narrow the quartiles are.
-    const LEAST: f64 = 0.05;
+/// What is compared of a contestant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Measure {
+    /// The quotient with another contestant of the same run.
+    Quotient,
+    /// The cost of such a unit.
+    Cost(Unit),
+    /// The CPU time for such a unit.
+    Cpu(Unit),
+}
 
+impl Changes {
     /// What differs between an `earlier` run and a `later` one.
     ///
-    /// Of the library's contestants quotients are compared, beside the most telling reference that both runs have:
-    /// what else the machine was busy with then does not change these much. Of others, costs.
+    /// What else the machine was busy with should not change it. Of the library's contestants, therefore, quotients are
+    /// compared, beside the most telling reference that both runs have; of others, costs, where these are CPU time, and
+    /// CPU time where they are time on the wall.
     #[must_use]
     pub fn between(earlier: &Report, later: &Report) -> Self {
         let mut changes = Self {
             warnings: warnings(earlier, later),
             added: only_in(later, earlier),
             gone: only_in(earlier, later),
+            least: least(earlier, later),
             ..Self::default()
         };
         for row in &later.rows {
@@ -74,7 +88,7 @@ impl Changes {
         self.compared += 1;
         if change.before.overlaps(&change.after) {
             self.agree += 1;
-        } else if (change.quotient() - 1.0).abs() > Self::LEAST {
+        } else if (change.quotient() - 1.0).abs() > self.least {
             self.changed.push(change);
         }
     }
@@ -114,7 +128,7 @@ impl fmt::Display for Changes {
         writeln!(
             f,
             "{agree} of {compared} agree within their quartiles; {little} differ by {:.0} % or less, {changed} changed",
-            Self::LEAST * 100.0
+            self.least * 100.0
         )?;
         self.warnings
             .iter()
@@ -125,13 +139,14 @@ impl fmt::Display for Changes {
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let word = if self.is_better() { "better" } else { "worse" };
-        let told = |it: Spread| match self.unit {
-            Some(unit) => cost_text(it, unit),
-            None => ratio_text(it),
+        let told = |it: Spread| match self.measure {
+            Measure::Quotient => ratio_text(it),
+            Measure::Cost(unit) => cost_text(it, unit),
+            Measure::Cpu(unit) => cpu_text(it, unit),
         };
         // People read rates where these are what counts.
-        let quotient = match self.unit.map(Unit::better) {
-            Some(Better::More) => 1.0 / self.quotient(),
+        let quotient = match self.measure {
+            Measure::Cost(unit) if unit.better() == Better::More => 1.0 / self.quotient(),
             _ => self.quotient(),
         };
         let percent = (quotient - 1.0) * 100.0;
@@ -162,6 +177,18 @@ fn warnings(earlier: &Report, later: &Report) -> Vec<String> {
     let noisy = noisy.filter(|(report, _)| report.noise() > Report::NOISE);
     warnings.extend(noisy.map(|(_, which)| format!("the machine was too busy in the {which} run")));
     warnings
+}
+
+/// Between two runs of the same figures differ by more than within one: other places in memory, another time of the day.
+fn least(earlier: &Report, later: &Report) -> f64 {
+    let least = match earlier.plan.quick || later.plan.quick {
+        true => 0.1,
+        false => 0.05,
+    };
+    let controls = [(earlier.copy, later.copy), (earlier.call, later.call)];
+    let shifts = controls.map(|(before, after)| (after.median / before.median - 1.0).abs());
+    let shifts = shifts.into_iter().filter(|it| it.is_finite());
+    least + shifts.fold(0.0, f64::max)
 }
 
 fn length(report: &Report) -> &'static str {
@@ -206,17 +233,21 @@ fn change((old, before): (&Row, &Figure), (row, after): (&Row, &Figure)) -> Chan
     if let (Role::Library, Some((before, after))) = (after.role, shared.next()) {
         return Change {
             what: format!("{name} / {}", after.reference),
-            unit: None,
+            measure: Measure::Quotient,
             before: before.value,
             after: after.value,
             better: after.better,
         };
     }
+    let (measure, before, after) = match row.clock {
+        Clock::ThisThread | Clock::Value => (Measure::Cost(row.unit), before.cost, after.cost),
+        Clock::Wall => (Measure::Cpu(row.unit), before.cpu, after.cpu),
+    };
     Change {
         what: name,
-        unit: Some(row.unit),
-        before: before.cost,
-        after: after.cost,
+        measure,
+        before,
+        after,
         better: Better::Less,
     }
 }
@@ -252,7 +283,7 @@ mod tests {
         let [change] = &*changes.changed else {
             panic!("{changes:?}")
         };
-        assert_eq!(change.unit, Some(Unit::Frame));
+        assert_eq!(change.measure, Measure::Cost(Unit::Frame));
         assert!(!change.is_better());
         assert_eq!(
             change.to_string(),
@@ -270,6 +301,18 @@ mod tests {
         let changes = Changes::between(&run(10.0, 10.0), &run(10.4, 10.0));
         assert_eq!((changes.agree, changes.changed.len()), (1, 0));
         assert!(changes.to_string().contains("1 differ by 5 % or less"));
+    }
+
+    #[test]
+    fn what_moved_the_controls_may_move_the_rest() {
+        let (old, mut new) = (run(10.0, 10.0), run(10.8, 10.0));
+        let changed = |new: &Report| Changes::between(&old, new).changed.len();
+        assert_eq!(changed(&new), 1);
+        new.call = new.call.times(1.06);
+        assert_eq!(changed(&new), 0);
+        new = run(10.8, 10.0);
+        new.plan.quick = true;
+        assert_eq!(changed(&new), 0);
     }
 
     #[test]
@@ -300,6 +343,23 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("+100 %"), "{text}");
+    }
+
+    #[test]
+    fn time_on_the_wall_is_compared_as_cpu_time() {
+        let mut runs = [run(1.0, 2.0), run(1.0, 2.0)];
+        for (run, cpu) in runs.iter_mut().zip([2.0, 1.0]) {
+            run.rows[0].unit = Unit::Byte;
+            run.rows[0].clock = Clock::Wall;
+            run.rows[0].figures[1].cpu = Spread::of(&[cpu]);
+        }
+        let text = Changes::between(&runs[0], &runs[1]).to_string();
+        let change = "better  tap/send: by hand  CPU ms/Gbit 250 [250-250] → CPU ms/Gbit 125 [125-125]  -50 %";
+        assert!(text.contains(change), "{text}");
+        runs[1].rows[0].figures[1].cost = Spread::of(&[99.0]);
+        runs[0].rows[0].figures[1].cpu = Spread::of(&[1.0]);
+        let changes = Changes::between(&runs[0], &runs[1]);
+        assert_eq!(changes.agree, 2, "somebody else was busy: {changes}");
     }
 
     #[test]

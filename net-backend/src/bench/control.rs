@@ -4,17 +4,26 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use rustix::process::getppid;
+use serde::{Deserialize, Serialize};
 
 use super::clock::thread_time;
-use super::spread::{Spread, float};
+use super::spread::float;
 
 /// What is done in every round beside the contestants: memory is copied, and the kernel is asked for nothing much.
 #[derive(Debug)]
 pub(super) struct Control {
     from: Vec<u8>,
     to: Vec<u8>,
-    copies: Vec<f64>,
-    calls: Vec<f64>,
+    times: Controls,
+}
+
+/// Times of work that is always the same, one for each round.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Controls {
+    /// Nanoseconds for a copy of 1514 bytes.
+    pub copies: Vec<f64>,
+    /// Nanoseconds for a system call that does nothing.
+    pub calls: Vec<f64>,
 }
 
 impl Control {
@@ -30,8 +39,7 @@ impl Control {
         Self {
             from: vec![0x5a; Self::BYTES],
             to: vec![0; Self::BYTES],
-            copies: Vec::new(),
-            calls: Vec::new(),
+            times: Controls::default(),
         }
     }
 
@@ -46,18 +54,13 @@ impl Control {
             black_box(getppid());
         }
         let end = thread_time();
-        self.copies.push(each(between - start, Self::COPIES));
-        self.calls.push(each(end - between, Self::CALLS));
+        self.times.copies.push(each(between - start, Self::COPIES));
+        self.times.calls.push(each(end - between, Self::CALLS));
     }
 
-    /// Nanoseconds for a copy of 1514 bytes.
-    pub(super) fn copy(&self) -> Spread {
-        Spread::of(&self.copies)
-    }
-
-    /// Nanoseconds for a system call.
-    pub(super) fn call(&self) -> Spread {
-        Spread::of(&self.calls)
+    /// How long it took.
+    pub(super) fn times(&self) -> &Controls {
+        &self.times
     }
 }
 

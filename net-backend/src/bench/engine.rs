@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::case::{Case, Clock, Contestant, Outcome, Pair, Role, Unavailable, Unit};
+use super::case::{Case, Clock, Contestant, Outcome, Role, Unavailable, Unit};
 use super::clock::{process_time, thread_time};
-use super::control::Control;
+use super::control::{Control, Controls};
+use super::measured::{Measured, Sample};
 use super::random::Random;
 use super::report::LeftOut;
-use super::row::{Better, Compared, Figure, Latency, Row};
-use super::spread::{Spread, float};
+use super::row::Row;
 
 /// How to measure.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -93,55 +93,52 @@ impl Bench {
         &self.plan
     }
 
-    /// Nanoseconds for a copy of 1514 bytes, in all rounds so far.
+    /// What was done beside the contestants, in all rounds so far.
     #[must_use]
-    pub fn copy(&self) -> Spread {
-        self.control.copy()
-    }
-
-    /// Nanoseconds for a system call that does nothing, in all rounds so far.
-    #[must_use]
-    pub fn call(&self) -> Spread {
-        self.control.call()
+    pub fn controls(&self) -> &Controls {
+        self.control.times()
     }
 
     /// Measures a case. The first round warms up and does not count. Whoever fails is left out from then on, and the
     /// row says so. Blocks until it is done.
     pub fn measure(&mut self, case: &mut dyn Case) -> Row {
-        let contestants = case.contestants();
+        self.gather(case).row()
+    }
+
+    /// The same, round by round, for somebody who measures it in several processes: where things lie in memory makes figures
+    /// of one differ from those of another, more than from round to round.
+    pub fn gather(&mut self, case: &mut dyn Case) -> Measured {
+        let mut measured = Measured::new(case);
         let is_wanted = |it: &Contestant| it.name.contains(&self.plan.only);
+        let contestants = measured.contestants.clone();
         let mut order: Vec<usize> = (0..contestants.len()).collect();
         order.retain(|at| contestants.get(*at).is_some_and(is_wanted));
-        let mut samples = vec![Samples::default(); contestants.len()];
-        let mut left_out = Vec::new();
-        let (section, name) = (case.section(), case.name());
         for round in 0..=self.plan.rounds {
             (self.progress)(Progress {
-                section: &section,
-                name: &name,
+                section: &measured.section,
+                name: &measured.name,
                 round,
                 rounds: self.plan.rounds,
             });
             self.control.round();
             self.random.shuffle(&mut order);
             order.retain(|at| match self.sample(case, *at) {
+                Ok(_) if round == 0 => true,
                 Ok(sample) => {
-                    if let Some(all) = samples.get_mut(*at).filter(|_| round > 0) {
-                        all.add(sample);
-                    }
+                    measured.add(*at, sample);
                     true
                 }
                 Err(error) => {
-                    left_out.extend(contestants.get(*at).map(|it| failed(it, &*error)));
-                    // Quotients need a partner in every round.
-                    samples.get_mut(*at).into_iter().for_each(Samples::clear);
+                    let failed = contestants.get(*at).map(|it| failed(it, &*error));
+                    failed
+                        .into_iter()
+                        .for_each(|it| measured.leave_out(*at, it));
                     false
                 }
             });
         }
-        let mut row = row(case, &contestants, &samples);
-        row.left_out = left_out;
-        row
+        measured.remarks = case.remarks();
+        measured
     }
 
     fn sample(&self, case: &mut dyn Case, contestant: usize) -> Outcome<Sample> {
@@ -194,116 +191,6 @@ impl fmt::Debug for Bench {
     }
 }
 
-/// One contestant in one round.
-#[derive(Clone, Debug, Default)]
-struct Sample {
-    wall: Duration,
-    cpu: Duration,
-    units: u64,
-    lost: u64,
-    /// Of the units, those that the time is divided by.
-    counts: u64,
-    allocations: u64,
-    counted: bool,
-    latencies: Vec<u32>,
-}
-
-/// One contestant in all rounds.
-#[derive(Clone, Debug, Default)]
-struct Samples {
-    rounds: Vec<Sample>,
-}
-
-impl Samples {
-    fn add(&mut self, sample: Sample) {
-        self.rounds.push(sample);
-    }
-
-    fn clear(&mut self) {
-        self.rounds.clear();
-    }
-
-    /// For a unit, in each round.
-    fn each(&self, what: impl Fn(&Sample) -> Duration) -> Vec<f64> {
-        let rounds = self.rounds.iter();
-        let each = rounds.map(|it| what(it).as_secs_f64() * 1e9 / float(it.counts));
-        each.collect()
-    }
-
-    fn costs(&self, clock: Clock) -> Vec<f64> {
-        match clock {
-            Clock::ThisThread => self.each(|it| it.cpu),
-            Clock::Wall => self.each(|it| it.wall),
-            Clock::Value => self.rounds.iter().map(|it| float(it.units)).collect(),
-        }
-    }
-
-    fn sum(&self, what: impl Fn(&Sample) -> u64) -> u64 {
-        self.rounds.iter().map(what).sum()
-    }
-
-    fn figure(&self, contestant: &Contestant, clock: Clock) -> Figure {
-        let units = self.sum(|it| it.units);
-        let allocations = float(self.sum(|it| it.allocations)) / float(units);
-        let is_counted = clock == Clock::ThisThread && self.rounds.iter().all(|it| it.counted);
-        let latencies: Vec<Vec<u32>> = self.rounds.iter().map(|it| it.latencies.clone()).collect();
-        Figure {
-            contestant: contestant.name.clone(),
-            role: contestant.role,
-            at: contestant.at,
-            cost: Spread::of(&self.costs(clock)),
-            wall: Spread::of(&self.each(|it| it.wall)),
-            cpu: Spread::of(&self.each(|it| it.cpu)),
-            units,
-            lost: self.sum(|it| it.lost),
-            allocations: is_counted.then_some(allocations),
-            latency: Latency::of(&latencies),
-        }
-    }
-}
-
-fn row(case: &dyn Case, contestants: &[Contestant], samples: &[Samples]) -> Row {
-    let (unit, clock) = (case.unit(), case.clock());
-    let all = || contestants.iter().zip(samples);
-    let measured = all().filter(|(_, it)| !it.rounds.is_empty());
-    let compared = |Pair {
-                        contender,
-                        reference,
-                    }: Pair| {
-        let (one, its) = all().nth(contender)?;
-        let (other, others) = all().nth(reference)?;
-        let values = quotients(&its.costs(clock), &others.costs(clock), unit.better());
-        (!values.is_empty()).then(|| Compared {
-            contender: one.name.clone(),
-            reference: other.name.clone(),
-            at: one.at,
-            better: unit.better(),
-            value: Spread::of(&values),
-            goal: None,
-        })
-    };
-    Row {
-        section: case.section(),
-        name: case.name(),
-        at: case.at(),
-        unit,
-        clock,
-        figures: measured.map(|(one, its)| its.figure(one, clock)).collect(),
-        comparisons: case.pairs().into_iter().filter_map(compared).collect(),
-        left_out: Vec::new(),
-        remarks: case.remarks(),
-    }
-}
-
-fn quotients(contender: &[f64], reference: &[f64], better: Better) -> Vec<f64> {
-    let pairs = contender.iter().zip(reference);
-    let quotient = |(contender, reference): (&f64, &f64)| match better {
-        Better::Less => contender / reference,
-        Better::More => reference / contender,
-    };
-    pairs.map(quotient).filter(|it| it.is_finite()).collect()
-}
-
 fn cpu_time(clock: Clock) -> Duration {
     match clock {
         Clock::ThisThread => thread_time(),
@@ -326,116 +213,4 @@ fn failed(contestant: &Contestant, error: &(dyn std::error::Error + 'static)) ->
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Work that takes no time, of two; the other one may fail.
-    #[derive(Default)]
-    struct Nothing {
-        fails_in: Option<usize>,
-        runs: usize,
-    }
-
-    impl Case for Nothing {
-        fn section(&self) -> String {
-            "nothing".to_owned()
-        }
-
-        fn name(&self) -> String {
-            "at all".to_owned()
-        }
-
-        fn unit(&self) -> Unit {
-            Unit::Frame
-        }
-
-        fn clock(&self) -> Clock {
-            Clock::Value
-        }
-
-        fn contestants(&self) -> Vec<Contestant> {
-            [("library", Role::Library), ("other", Role::Peer)]
-                .map(|(name, role)| Contestant::new(name, role))
-                .to_vec()
-        }
-
-        fn prepare(&mut self, _: usize) -> Outcome<()> {
-            Ok(())
-        }
-
-        fn run(&mut self, contestant: usize) -> Outcome<u64> {
-            if contestant == 0 {
-                return Ok(30);
-            }
-            self.runs += 1;
-            match self.fails_in == Some(self.runs) {
-                true => Err("it broke".into()),
-                false => Ok(10),
-            }
-        }
-
-        fn settle(&mut self, contestant: usize) -> Outcome<u64> {
-            Ok(contestant as u64)
-        }
-
-        fn latencies(&mut self, contestant: usize) -> Vec<u32> {
-            vec![7; contestant]
-        }
-    }
-
-    fn plan(only: &str) -> Plan {
-        Plan {
-            rounds: 3,
-            only: only.to_owned(),
-            ..Plan::default()
-        }
-    }
-
-    #[test]
-    fn all_are_measured_and_compared() {
-        let row = Bench::new(plan("")).measure(&mut Nothing::default());
-        assert_eq!(row.id(), "nothing/at all");
-        let [library, other] = &*row.figures else {
-            panic!("{row:?}")
-        };
-        assert_eq!((library.cost.median, other.cost.median), (30.0, 10.0));
-        assert_eq!((other.units, other.lost), (30, 3));
-        assert_eq!(library.latency, None);
-        assert_eq!(other.latency.as_ref().map(|it| it.p999), Some(7.0));
-        let [compared] = &*row.comparisons else {
-            panic!("{row:?}")
-        };
-        assert_eq!(compared.value.median, 3.0);
-        assert_eq!(
-            (&*compared.contender, &*compared.reference),
-            ("library", "other")
-        );
-    }
-
-    #[test]
-    fn whoever_fails_is_left_out_with_the_reason() {
-        let mut case = Nothing {
-            fails_in: Some(3),
-            ..Nothing::default()
-        };
-        let row = Bench::new(plan("")).measure(&mut case);
-        assert_eq!(row.figures.len(), 1);
-        assert_eq!(row.left_out[0].why, "it broke");
-        assert!(!row.left_out[0].is_failure);
-        assert!(row.comparisons.is_empty());
-    }
-
-    #[test]
-    fn contestants_can_be_left_out() {
-        let row = Bench::new(plan("oth")).measure(&mut Nothing::default());
-        assert_eq!(row.figures.len(), 1);
-        assert_eq!(row.figures[0].contestant, "other");
-    }
-
-    #[test]
-    fn quotients_are_of_the_same_round() {
-        let [one, other] = [[2.0, 20.0, 0.0], [4.0, 40.0, 0.0]];
-        assert_eq!(quotients(&one, &other, Better::Less), [0.5, 0.5]);
-        assert_eq!(quotients(&one, &other, Better::More), [2.0, 2.0]);
-    }
-}
+mod tests;

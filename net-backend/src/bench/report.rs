@@ -2,8 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::control::Controls;
 use super::engine::Plan;
 use super::machine::Machine;
+use super::measured::Measured;
 use super::row::Row;
 use super::spread::Spread;
 
@@ -36,6 +38,51 @@ impl Report {
     #[must_use]
     pub fn noise(&self) -> f64 {
         self.copy.relative().max(self.call.relative())
+    }
+}
+
+/// What a process measured, round by round.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Part {
+    /// What came out.
+    pub measured: Vec<Measured>,
+    /// What was done beside it.
+    pub controls: Controls,
+    /// What could not be measured.
+    pub left_out: Vec<LeftOut>,
+}
+
+impl Part {
+    /// Adds what another process measured.
+    pub fn absorb(&mut self, other: Self) {
+        for later in other.measured {
+            let mut mine = self.measured.iter_mut();
+            match mine.find(|it| it.id() == later.id()) {
+                Some(mine) => mine.absorb(later),
+                None => self.measured.push(later),
+            }
+        }
+        self.controls.copies.extend(other.controls.copies);
+        self.controls.calls.extend(other.controls.calls);
+        for left_out in other.left_out {
+            if !self.left_out.contains(&left_out) {
+                self.left_out.push(left_out);
+            }
+        }
+    }
+
+    /// What it comes to.
+    #[must_use]
+    pub fn report(self, machine: Machine, plan: Plan) -> Report {
+        Report {
+            format: Report::FORMAT,
+            machine,
+            plan,
+            copy: Spread::of(&self.controls.copies),
+            call: Spread::of(&self.controls.calls),
+            rows: self.measured.iter().map(Measured::row).collect(),
+            left_out: self.left_out,
+        }
     }
 }
 

@@ -71,6 +71,25 @@ impl Report {
     }
 }
 
+impl Row {
+    /// One of its comparisons in a line: who beside whom, the quotient, and what was asked for.
+    #[must_use]
+    pub fn describe(&self, compared: &Compared) -> String {
+        let Compared {
+            contender,
+            reference,
+            better,
+            ..
+        } = compared;
+        let at = compared.at.map_or(String::new(), |at| format!(" at {at}"));
+        let goal = compared.goal.map_or(String::new(), |goal| {
+            format!(", asked for {}", numbers::limit(goal, *better))
+        });
+        let (id, value) = (self.id(), numbers::ratio(compared.value));
+        format!("{id}: {contender}{at} / {reference} {value}{goal}")
+    }
+}
+
 /// Rows with the same shape that stand together.
 #[derive(Debug, PartialEq, Eq)]
 enum Shape {
@@ -181,10 +200,7 @@ fn part(rows: &[&Row]) -> String {
         .copied()
         .collect();
     let mut text = match &*measured {
-        [] => rows
-            .iter()
-            .map(|row| format!("{}: nobody could do it\n", row.id()))
-            .collect(),
+        [] => nobody(rows),
         [row] if grid::is_scale(row) => grid::of_scale(row),
         [row] if !lines::fits(row) => block::block(row),
         [row, _, ..] if grid::family(row).is_some() => grid::of_family(&measured),
@@ -200,6 +216,14 @@ fn part(rows: &[&Row]) -> String {
         text.push_str(&paragraph("  ", remark));
     }
     text
+}
+
+fn nobody(rows: &[&Row]) -> String {
+    let lines: Vec<String> = rows
+        .iter()
+        .map(|row| format!("{}: nobody could do it\n", row.id()))
+        .collect();
+    lines.concat()
 }
 
 /// Each reason once, with all that it is the reason for.
@@ -256,28 +280,9 @@ fn goals(report: &Report) -> String {
             Verdict::Margin => "  ~ ",
             Verdict::Reached | Verdict::Aim => continue,
         };
-        text.push_str(&paragraph(first, &described(row, compared)));
+        text.push_str(&paragraph(first, &row.describe(compared)));
     }
     text
-}
-
-/// A comparison with a goal in words, on one line.
-pub(super) fn described(row: &Row, compared: &Compared) -> String {
-    let Compared {
-        contender,
-        reference,
-        value,
-        ..
-    } = compared;
-    let at = compared.at.map_or(String::new(), |at| format!(" at {at}"));
-    let goal = compared.goal.map_or(String::new(), |goal| {
-        format!(", asked for {}", numbers::limit(goal, compared.better))
-    });
-    format!(
-        "{}: {contender}{at} / {reference} {}{goal}",
-        row.id(),
-        numbers::ratio(*value)
-    )
 }
 
 /// A cost in what people count in, with its quartiles.
@@ -290,6 +295,11 @@ pub(super) fn cost_text(spread: Spread, unit: Unit) -> String {
 /// A quotient with its quartiles.
 pub(super) fn ratio_text(spread: Spread) -> String {
     numbers::ratio(spread)
+}
+
+/// CPU time for a unit, with its quartiles.
+pub(super) fn cpu_text(spread: Spread, unit: Unit) -> String {
+    numbers::cpu_text(spread, unit)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! What can be measured, in terms of this program.
 
+use std::error::Error;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -96,6 +97,11 @@ pub(super) fn two(library: &str, by_hand: &str) -> Vec<Contestant> {
     ]
 }
 
+/// The same error, so that it is still known what is no failure ([`bench::Unavailable`]).
+pub(super) fn boxed(error: anyhow::Error) -> Box<dyn Error + Send + Sync> {
+    error.reallocate_into_boxed_dyn_error_without_backtrace()
+}
+
 /// A case as the library wants it.
 pub(super) struct Adapted(pub(super) Box<dyn Case>);
 
@@ -140,15 +146,15 @@ impl bench::Case for Adapted {
     }
 
     fn prepare(&mut self, contestant: Who) -> Outcome<()> {
-        Ok(self.0.prepare(contestant)?)
+        self.0.prepare(contestant).map_err(boxed)
     }
 
     fn run(&mut self, contestant: Who) -> Outcome<u64> {
-        Ok(self.0.run(contestant)?)
+        self.0.run(contestant).map_err(boxed)
     }
 
     fn settle(&mut self, contestant: Who) -> Outcome<u64> {
-        Ok(self.0.settle(contestant)?)
+        self.0.settle(contestant).map_err(boxed)
     }
 
     fn latencies(&mut self, contestant: Who) -> Vec<u32> {

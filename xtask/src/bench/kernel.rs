@@ -1,9 +1,16 @@
-//! TCP of a guest with a real kernel, in a network namespace of its own, through user-mode networks.
+//! TCP of a guest with a real kernel, in a network namespace of its own, behind user-mode networks.
+//!
+//! The guest's tap is joined to the library's network by the data path of net-backend/examples/pump.rs, or read by another
+//! program; servers are on the host's side, in the network of this process.
 
-use super::field::{Field, Section};
+mod client;
+mod entrant;
+mod guest;
+mod peer;
+mod process;
+mod rows;
 
-/// All cases of this section.
-pub(super) fn section(field: &Field) -> Section {
-    let _nobody = field;
-    Section::default()
-}
+pub(super) use entrant::Entrant;
+pub(super) use guest::Guest;
+pub(super) use process::private_memory;
+pub(super) use rows::section;

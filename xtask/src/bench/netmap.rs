@@ -10,11 +10,13 @@ mod model;
 mod receive;
 mod switch;
 
-use super::MakeCase;
+use super::field::Section;
 
 /// All rows.
-pub(super) fn cases() -> impl Iterator<Item = MakeCase> {
-    copy::cases()
-        .chain(in_place::cases())
-        .chain(switch::cases())
+pub(super) fn section() -> Section {
+    let mut section = switch::section();
+    section
+        .cases
+        .splice(..0, copy::cases().chain(in_place::cases()));
+    section
 }

@@ -158,7 +158,7 @@ impl Cable {
     /// # Errors
     ///
     /// If they cannot be activated, or the thread cannot be made.
-    pub(super) fn new(
+    pub(crate) fn new(
         left: Box<dyn NetBackend>,
         right: Box<dyn NetBackend>,
         offloads: Features,

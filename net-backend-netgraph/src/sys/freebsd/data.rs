@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use net_backend_core::frame_io::Attachment;
-use net_backend_core::{BorrowedDescriptor, Interest, QueuePair, RxSlice, Source, TxSlice};
+use net_backend_core::{
+    Activation, BorrowedDescriptor, Interest, QueuePair, RxSlice, Source, TxSlice,
+};
 use rustix::io::fcntl_dupfd_cloexec;
 
 use super::address::Address;
@@ -114,10 +116,15 @@ impl Data for DataSocket {
         rights::limit_data(self.socket.as_fd())
     }
 
-    fn pair(&self, patience: Duration, attachment: &Arc<Attachment>) -> io::Result<QueuePair> {
+    fn pair(
+        &self,
+        with: &Activation,
+        patience: Duration,
+        attachment: &Arc<Attachment>,
+    ) -> io::Result<QueuePair> {
         let rx = self.end(Interest::Readable)?;
         let tx = self.end(Interest::Writable)?;
-        Ok(link::pair(rx, tx, patience, attachment))
+        Ok(link::pair(rx, tx, with, patience, attachment))
     }
 
     fn descriptor(&self) -> BorrowedDescriptor<'_> {

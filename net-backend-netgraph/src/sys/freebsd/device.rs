@@ -12,7 +12,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use net_backend_core::frame_io::Attachment;
-use net_backend_core::{BorrowedDescriptor, Interest, QueuePair, RxSlice, Source, TxSlice};
+use net_backend_core::{
+    Activation, BorrowedDescriptor, Interest, QueuePair, RxSlice, Source, TxSlice,
+};
 use rustix::event::kqueue::{Event, EventFilter, EventFlags, kevent, kqueue};
 use rustix::fs::{FileType, OFlags, fcntl_getfl, fcntl_setfl, fstat};
 use rustix::io::{Errno, fcntl_dupfd_cloexec};
@@ -103,10 +105,15 @@ impl Data for Device {
         rights::limit_device(self.0.as_fd())
     }
 
-    fn pair(&self, patience: Duration, attachment: &Arc<Attachment>) -> io::Result<QueuePair> {
+    fn pair(
+        &self,
+        with: &Activation,
+        patience: Duration,
+        attachment: &Arc<Attachment>,
+    ) -> io::Result<QueuePair> {
         let rx = self.end(Interest::Readable)?;
         let tx = self.end(Interest::Writable)?;
-        Ok(link::pair(rx, tx, patience, attachment))
+        Ok(link::pair(rx, tx, with, patience, attachment))
     }
 
     fn descriptor(&self) -> BorrowedDescriptor<'_> {

@@ -19,6 +19,9 @@ fn memory(region: &Arc<Region>) -> RingMemory {
     RingMemory::new(region, 128).unwrap()
 }
 
+/// Between the lengths that are tried: Miri takes a thousand times as long.
+const STRIDE: usize = if cfg!(miri) { 51 } else { 1 };
+
 #[test]
 fn a_ring_is_found_only_where_one_is() {
     let region = region();
@@ -164,4 +167,59 @@ fn slots_and_words_are_where_the_kernel_has_them() {
     assert!(!memory.has_offsets());
     assert!(region.store_u64(128 + ring::OFFSET_MASK, 1));
     assert!(memory.has_offsets());
+}
+
+#[test]
+fn frames_of_every_length_are_copied_whole_and_no_further() {
+    let region = region();
+    let memory = memory(&region);
+    let frame: Vec<u8> = (1..=250).cycle().take(2 * BUFFER).collect();
+    for length in (0..=BUFFER).step_by(STRIDE) {
+        for lead in [0, 5, 12] {
+            let whole = &frame[..lead + length];
+            let (first, second) = whole.split_at(lead);
+            let clear = [TxSlice::new(&[0xee; BUFFER])];
+            for pieces in [&[whole][..], &[first, second], &[first, &[], second]] {
+                assert!(memory.fill(5, &clear, 0, BUFFER));
+                let pieces: Vec<_> = pieces.iter().map(|piece| TxSlice::new(piece)).collect();
+                assert!(memory.fill(5, &pieces, lead, length));
+                let mut bytes = [0; BUFFER];
+                assert!(region.read(PAGE + 5 * BUFFER, &mut bytes));
+                assert_eq!(bytes[..length], frame[lead..lead + length]);
+                assert!(bytes[length..].iter().all(|byte| *byte == 0xee));
+            }
+            for cut in [0, lead, lead + 1] {
+                let mut bytes = vec![0xdd; lead + BUFFER + 1];
+                let (first, second) = bytes.split_at_mut(cut);
+                let mut both = [RxSlice::new(first), RxSlice::new(second)];
+                let into = if cut == 0 {
+                    &mut both[1..]
+                } else {
+                    &mut both[..]
+                };
+                assert_eq!(memory.drain(5, length, into, lead), Some(length));
+                assert_eq!(bytes[lead..lead + length], frame[lead..lead + length]);
+                let others = [&bytes[..lead], &bytes[lead + length..]].concat();
+                assert!(
+                    others.iter().all(|byte| *byte == 0xdd),
+                    "{length} {lead} {cut}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_frame_of_any_length_may_overlap_its_buffer() {
+    let region = region();
+    let memory = memory(&region);
+    let frame: Vec<u8> = (0..=255).collect();
+    for length in (1..BUFFER).step_by(STRIDE) {
+        assert!(memory.fill(5, &[TxSlice::new(&frame)], 0, BUFFER));
+        let lent = memory.piece(5, BUFFER).unwrap();
+        assert!(memory.fill(5, &[lent], 1, length));
+        let mut bytes = [0; BUFFER];
+        assert!(region.read(PAGE + 5 * BUFFER, &mut bytes));
+        assert_eq!(bytes[..length], frame[1..=length], "{length}");
+    }
 }

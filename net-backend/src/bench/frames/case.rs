@@ -107,12 +107,11 @@ impl Case for Frames {
 
     fn pairs(&self) -> Vec<Pair> {
         let all = || self.subjects.iter().enumerate();
-        let library = all().filter(|(_, it)| it.contestant().role == Role::Library);
+        let library = all().filter(|(_, it)| it.role() == Role::Library);
         library
             .flat_map(|(contender, one)| {
-                let name = one.contestant().name;
-                let others = all().filter(|(_, it)| it.contestant().role != Role::Library);
-                let beside = others.filter(move |(_, it)| it.is_beside(&name));
+                let others = all().filter(|(_, it)| it.role() != Role::Library);
+                let beside = others.filter(move |(_, it)| it.is_beside(one.name()));
                 beside.map(move |(reference, _)| Pair {
                     contender,
                     reference,
@@ -123,14 +122,21 @@ impl Case for Frames {
 
     fn remarks(&self) -> Vec<String> {
         let both = (self.direction == Direction::Both)
-            .then_some("half of the frames are sent, half are received");
-        let segments = (self.shape == Shape::Super)
-            .then_some("each frame is a super-frame: 44 segments of TCP, for somebody else to cut");
-        [both, segments]
-            .into_iter()
-            .flatten()
-            .map(str::to_owned)
-            .collect()
+            .then(|| "half of the frames are sent, half are received".to_owned());
+        let length = self.shape.length();
+        let segments = (self.shape == Shape::Super).then(|| {
+            format!(
+                "{length} bytes are a super-frame: 44 segments of TCP, for somebody else to cut"
+            )
+        });
+        let threads = self.lanes.iter().zip(&*self.subjects);
+        let threads = threads.filter_map(|(lane, subject)| {
+            let others = lane.as_ref()?.path.time_of_others();
+            let name = subject.name();
+            (!others.is_zero()).then(|| format!("with the time of its own threads: {name}"))
+        });
+        let of_all = [both, segments].into_iter().flatten();
+        of_all.chain(threads).collect()
     }
 
     fn prepare(&mut self, contestant: usize) -> Outcome<()> {

@@ -44,6 +44,7 @@
 mod case;
 mod end;
 mod nic;
+mod page;
 mod path;
 #[cfg(feature = "testing")]
 mod rig;
@@ -55,6 +56,7 @@ mod tests;
 pub use case::{Direction, Frames, cases};
 pub use end::BackendEnd;
 pub use nic::Opened;
+pub use page::PageBuffer;
 pub use path::{FarEnd, Path};
 pub use shape::Shape;
 pub use subject::Subject;

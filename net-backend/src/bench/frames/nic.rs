@@ -5,8 +5,11 @@ use std::time::Duration;
 
 use super::super::case::{Outcome, Unavailable};
 use super::super::clock::{process_time, thread_time};
-use super::{FarEnd, Path, Shape};
+use super::{FarEnd, PageBuffer, Path, Shape};
 use crate::{Capabilities, FrameLength, HeaderLength, NetBackend, Nic, RxSlice, Sent, TxSlice};
+
+/// What is in front of every frame.
+const HEADER: HeaderLength = HeaderLength::Twelve;
 
 /// A backend and its far end, for a [`Subject`](super::Subject).
 pub struct Opened {
@@ -14,6 +17,7 @@ pub struct Opened {
     /// `None` where frames come back.
     far: Option<Box<dyn FarEnd>>,
     frame: Option<Vec<u8>>,
+    greetings: Vec<Vec<u8>>,
     burst: usize,
     has_threads: bool,
 }
@@ -33,7 +37,8 @@ impl Opened {
             backend,
             far: None,
             frame: None,
-            burst: 256,
+            greetings: Vec::new(),
+            burst: usize::MAX,
             has_threads: false,
         }
     }
@@ -46,7 +51,15 @@ impl Opened {
         self
     }
 
-    /// How many frames can be on their way at a time without loss (256).
+    /// What the backend sends once, before anything is measured, so that its far end knows where to answer: from the
+    /// Ethernet header on, and shorter or longer than the frames that are measured. Answers are thrown away.
+    #[must_use]
+    pub fn with_greetings(mut self, frames: Vec<Vec<u8>>) -> Self {
+        self.greetings = frames;
+        self
+    }
+
+    /// How many frames can be on their way at a time without loss, if that is less than [`Shape::burst`].
     #[must_use]
     pub fn with_burst(mut self, frames: usize) -> Self {
         self.burst = frames.max(1);
@@ -64,14 +77,18 @@ impl Opened {
     pub(super) fn activate(self, shape: Shape) -> Outcome<NicPath> {
         check(shape, self.backend.capabilities())?;
         let frame = self.frame.unwrap_or_else(|| shape.frame());
-        Ok(NicPath {
+        let mut path = NicPath {
             nic: Nic::activate(self.backend, &shape.activation())?,
             far: self.far,
-            frame: shape.on_wire(&frame, HeaderLength::Twelve),
-            buffer: vec![0; FrameLength::MAX.buffer_length(HeaderLength::Twelve)],
-            burst: self.burst,
+            frame: PageBuffer::of(&shape.on_wire(&frame, HEADER)),
+            buffer: PageBuffer::zeroed(FrameLength::MAX.buffer_length(HEADER)),
+            burst: self.burst.min(shape.burst()),
             has_threads: self.has_threads,
-        })
+        };
+        for greeting in self.greetings {
+            path.greet(&Shape::Plain(greeting.len()).on_wire(&greeting, HEADER))?;
+        }
+        Ok(path)
     }
 }
 
@@ -86,13 +103,22 @@ pub(super) struct NicPath {
     nic: Nic,
     far: Option<Box<dyn FarEnd>>,
     /// With its header.
-    frame: Vec<u8>,
-    buffer: Vec<u8>,
+    frame: PageBuffer,
+    buffer: PageBuffer,
     burst: usize,
     has_threads: bool,
 }
 
 impl NicPath {
+    fn greet(&mut self, frame: &[u8]) -> Outcome<()> {
+        let sent = self.nic.send(frame)?;
+        if sent != Sent::Queued {
+            return Err(format!("the first frame was not sent: {sent:?}").into());
+        }
+        while self.nic.recv(&mut self.buffer)?.is_some() {}
+        Ok(())
+    }
+
     fn far(&mut self) -> Outcome<&mut dyn FarEnd> {
         match &mut self.far {
             Some(far) => Ok(&mut **far),

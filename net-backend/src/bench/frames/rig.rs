@@ -30,7 +30,7 @@ impl Subject {
                 testing::Path::Echo => Opened::echo(backend),
                 _ => Opened::new(backend, far),
             };
-            Ok(opened.with_frame(frame).with_burst(traits.window.min(256)))
+            Ok(opened.with_frame(frame).with_burst(traits.window))
         })
     }
 }

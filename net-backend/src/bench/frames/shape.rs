@@ -25,6 +25,7 @@ const TCP: u16 = 20;
 /// The protocol number of TCP (IANA), and where its checksum is.
 const PROTOCOL: u8 = 6;
 const CHECKSUM: u16 = 16;
+const MEBIBYTE: usize = 1 << 20;
 /// In TEST-NET-1 (RFC 5737).
 const SOURCE: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 const DESTINATION: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
@@ -57,6 +58,13 @@ impl Shape {
         };
         let mtu = u16::try_from(bytes).map_or(Some(Mtu::MAX), Mtu::new);
         mtu.unwrap_or(Mtu::ETHERNET).max(Mtu::ETHERNET)
+    }
+
+    /// How many frames to send or to receive in one go: 256, and 1 MiB at most, so that they stay in a cache as they
+    /// would with a guest that takes them at once.
+    #[must_use]
+    pub fn burst(self) -> usize {
+        (MEBIBYTE / self.length().max(1)).clamp(1, 256)
     }
 
     /// The offloads that a NIC needs to send and to receive it.

@@ -10,7 +10,8 @@ use super::{Opened, Path, Shape};
 pub struct Subject {
     contestant: Contestant,
     open: Box<Open>,
-    beside: Option<String>,
+    /// What names of its contenders begin with; nothing where all are.
+    beside: Vec<String>,
 }
 
 type Open = dyn Fn(Shape) -> Outcome<Box<dyn Path>>;
@@ -38,16 +39,26 @@ impl Subject {
         Self {
             contestant: Contestant::new(name, role),
             open: Box::new(open),
-            beside: None,
+            beside: Vec::new(),
         }
     }
 
-    /// Compares it only with those whose names begin like this: a bare loop over a tap says nothing about a network in
-    /// user mode.
+    /// Compares it only with those whose names begin like this, or as another call of this says: a bare loop over a tap
+    /// says nothing about a network in user mode.
     #[must_use]
     pub fn beside(mut self, beginning: impl Into<String>) -> Self {
-        self.beside = Some(beginning.into());
+        self.beside.push(beginning.into());
         self
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.contestant.name
+    }
+
+    /// What it is to the library.
+    pub fn role(&self) -> Role {
+        self.contestant.role
     }
 
     pub(super) fn contestant(&self) -> Contestant {
@@ -55,8 +66,8 @@ impl Subject {
     }
 
     pub(super) fn is_beside(&self, other: &str) -> bool {
-        let beginning = self.beside.as_ref();
-        beginning.is_none_or(|beginning| other.starts_with(beginning))
+        let mut beginnings = self.beside.iter();
+        self.beside.is_empty() || beginnings.any(|it| other.starts_with(it))
     }
 
     pub(super) fn open(&self, shape: Shape) -> Outcome<Box<dyn Path>> {

@@ -3,13 +3,13 @@
 use crate::bench::case::Role;
 use crate::bench::row::{Compared, Figure, Row};
 
-/// Whom the library was compared with, the most telling first: the same by hand, what the machine can do, then others,
-/// the best of them first. Each once.
+/// Whom the library was compared with, the most telling first: the same by hand, what the machine can do, others, the
+/// best of them first, and the library used in another way. Each once.
 pub(in crate::bench) fn references(row: &Row) -> Vec<&str> {
     let mut found: Vec<&Figure> = Vec::new();
     for figure in &row.figures {
         let is_new = found.iter().all(|it| it.contestant != figure.contestant);
-        if is_new && figure.role != Role::Library && is_reference(row, &figure.contestant) {
+        if is_new && is_reference(row, &figure.contestant) {
             found.push(figure);
         }
     }
@@ -42,10 +42,10 @@ fn is_reference(row: &Row, name: &str) -> bool {
 
 fn rank(role: Role) -> u8 {
     match role {
-        Role::Library => 0,
-        Role::ByHand => 1,
-        Role::Limit => 2,
-        Role::Peer => 3,
+        Role::ByHand => 0,
+        Role::Limit => 1,
+        Role::Peer => 2,
+        Role::Library => 3,
     }
 }
 
@@ -56,9 +56,10 @@ mod tests {
 
     #[test]
     fn the_most_telling_reference_is_first() {
-        let row = row(
+        let mut row = row(
             "tcp/upload",
             vec![
+                figure("slirp:, plain", Role::Library, 4.0),
                 figure("slirp:", Role::Library, 2.0),
                 figure("slow", Role::Peer, 9.0),
                 figure("fast", Role::Peer, 3.0),
@@ -66,7 +67,13 @@ mod tests {
                 figure("by hand", Role::ByHand, 2.0),
             ],
         );
-        let expected = ["by hand", "loopback TCP", "fast", "slow"];
+        let other_way = Compared {
+            contender: "slirp:".to_owned(),
+            reference: "slirp:, plain".to_owned(),
+            ..row.comparisons[0].clone()
+        };
+        row.comparisons.push(other_way);
+        let expected = ["by hand", "loopback TCP", "fast", "slow", "slirp:, plain"];
         assert_eq!(references(&row), expected);
         let compared = compared(&row, "slirp:", None, "slow").unwrap();
         assert_eq!(compared.value.median, 2.0 / 9.0);

@@ -3,9 +3,10 @@
 use super::beside::{compared, references};
 use super::block::kind;
 use super::numbers;
-use super::table::{Side, Table};
-use crate::bench::case::Role;
+use super::table::{Side, Table, WIDTH};
+use crate::bench::case::{Role, Unit};
 use crate::bench::row::{Compared, Figure, Row};
+use crate::bench::spread::Spread;
 
 /// What rows that differ by a number have in common, `send` and `bytes` of `send 64 bytes`; `None` if this is not of that kind.
 pub(super) fn family(row: &Row) -> Option<(String, String)> {
@@ -91,27 +92,44 @@ impl<'a> Grid<'a> {
         }
     }
 
+    /// With as many details as fit.
     fn text(&self) -> String {
+        let all = self.table(&numbers::about, &numbers::short_ratio);
+        if all.width() <= WIDTH {
+            return all.to_string();
+        }
+        let cost = |it: &Figure, unit| numbers::cost(it.cost.median, unit);
+        let quotient = |it: Spread| numbers::quotient(it.median);
+        let some = self.table(&numbers::about, &quotient);
+        match some.width() <= WIDTH {
+            true => some.to_string(),
+            false => self.table(&cost, &quotient).to_string(),
+        }
+    }
+
+    fn table(
+        &self,
+        cost: &dyn Fn(&Figure, Unit) -> String,
+        ratio: &dyn Fn(Spread) -> String,
+    ) -> Table {
         let headings: Vec<String> = self.places.iter().map(|it| heading(*it)).collect();
         let headings = headings.iter().map(|it| (it.as_str(), Side::Right));
         let title = [(self.title.as_str(), Side::Left)].into_iter();
         let mut table = Table::new(title.chain(headings).chain([("goal", Side::Left)]));
         for (name, _) in &self.names {
-            self.row(&mut table, name, |it| {
-                numbers::about(it.figure, it.row.unit)
-            });
+            self.row(&mut table, name, |it| cost(it.figure, it.row.unit));
         }
-        self.ratios(&mut table);
+        self.ratios(&mut table, ratio);
         self.rest(&mut table, "lost", |it| numbers::percent(it.figure.loss()));
         self.rest(&mut table, "allocations", |it| {
             let allocations = it.figure.allocations.filter(|it| *it > 0.0);
             let count = allocations.filter(|_| it.figure.role == Role::Library);
             count.map_or(String::new(), numbers::number)
         });
-        table.to_string()
+        table
     }
 
-    fn ratios(&self, table: &mut Table) {
+    fn ratios(&self, table: &mut Table, ratio: &dyn Fn(Spread) -> String) {
         let pairs = self.pairs();
         if let (Some(_), Some(point)) = (pairs.first(), self.points.first()) {
             table.row([format!("{} beside", kind(point.row))]);
@@ -125,10 +143,8 @@ impl<'a> Grid<'a> {
             });
             let cells = found.iter().map(|it| {
                 it.map_or(String::new(), |it| {
-                    let text = numbers::short_ratio(it.value);
-                    format!("{text} {}", numbers::mark(it))
-                        .trim_end()
-                        .to_owned()
+                    let text = format!("{} {}", ratio(it.value), numbers::mark(it));
+                    text.trim_end().to_owned()
                 })
             });
             let name = match contender == reference {
@@ -234,10 +250,8 @@ fn heading(place: Option<f64>) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::samples::{figure, row};
-    use super::super::table::WIDTH;
     use super::*;
     use crate::bench::row::Goal;
-    use crate::bench::spread::Spread;
 
     fn sent(bytes: u32, cost: f64) -> Row {
         let figures = vec![
@@ -273,6 +287,20 @@ frames/send … bytes, ns/frame           64        64K  goal
 ";
         assert_eq!(text, expected);
         assert!(text.lines().all(|line| line.chars().count() <= WIDTH));
+    }
+
+    #[test]
+    fn what_does_not_fit_has_fewer_details() {
+        let rows: Vec<Row> = (0..9).map(|it| sent(64 << it, 12_345.0)).collect();
+        let text = |count: usize| of_family(&rows.iter().take(count).collect::<Vec<&Row>>());
+        let narrow = text(6);
+        assert!(narrow.contains("12345 ±1%"), "{narrow}");
+        assert!(narrow.contains("1.001 ±0%"), "{narrow}");
+        let wide = text(9);
+        assert!(wide.contains("12345  12345"), "{wide}");
+        assert!(wide.contains("1.001  1.001"), "{wide}");
+        let fits = |text: &str| text.lines().all(|line| line.chars().count() <= WIDTH);
+        assert!(fits(&narrow) && fits(&wide), "{narrow}{wide}");
     }
 
     #[test]

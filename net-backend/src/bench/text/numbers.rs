@@ -32,12 +32,12 @@ impl Unit {
     }
 }
 
-/// With three digits that count, and no more than two behind the point.
+/// With two or three digits that count, and no more than three behind the point.
 pub(super) fn number(value: f64) -> String {
     fixed(value, decimals(value))
 }
 
-/// A quotient, with three digits behind the point where it says how little is lost.
+/// A quotient, with more digits where these say how little is lost, or how little it is.
 pub(super) fn quotient(value: f64) -> String {
     fixed(value, decimals_of_quotient(value))
 }
@@ -60,8 +60,15 @@ pub(super) fn quartiles(spread: Spread, unit: Unit) -> String {
 
 /// `1404 ±1%`: half of the distance between the quartiles, where there is no room for both.
 pub(super) fn about(figure: &Figure, unit: Unit) -> String {
-    let (value, spread) = (cost(figure.cost.median, unit), figure.cost);
-    format!("{value} {}", width(spread))
+    let Spread {
+        lower,
+        median,
+        upper,
+    } = figure.cost;
+    // The slowest has the lowest rate.
+    let ends = (unit.shown(upper) - unit.shown(lower)).abs();
+    let percent = ends / unit.shown(median) * 50.0;
+    format!("{} ±{percent:.0}%", cost(median, unit))
 }
 
 /// `0.98 [0.97-0.99]`.
@@ -74,21 +81,25 @@ pub(super) fn ratio(value: Spread) -> String {
 
 /// `0.98 ±1%`.
 pub(super) fn short_ratio(value: Spread) -> String {
-    format!("{} {}", quotient(value.median), width(value))
+    let percent = value.relative() * 50.0;
+    format!("{} ±{percent:.0}%", quotient(value.median))
 }
 
 fn decimals(value: f64) -> usize {
     match value.abs() {
         size if size >= 99.95 => 0,
         size if size >= 9.995 => 1,
+        size if size < 0.0995 && size > 0.0 => 3,
         _ => 2,
     }
 }
 
 fn decimals_of_quotient(value: f64) -> usize {
-    match (0.8..1.3).contains(&value) {
-        true => 3,
-        false => decimals(value),
+    match value {
+        small if small < 0.00995 => 4,
+        small if small < 0.0995 => 3,
+        near if (0.8..1.3).contains(&near) => 3,
+        _ => decimals(value),
     }
 }
 
@@ -97,10 +108,6 @@ fn fixed(value: f64, decimals: usize) -> String {
         true => format!("{value:.decimals$}"),
         false => "-".to_owned(),
     }
-}
-
-fn width(spread: Spread) -> String {
-    format!("±{:.0}%", spread.relative() * 50.0)
 }
 
 /// `≤ 1.03`.
@@ -150,13 +157,25 @@ pub(super) fn cpu(figure: &Figure, unit: Unit, clock: Clock) -> String {
     if clock != Clock::Wall {
         return String::new();
     }
-    let nanoseconds = figure.cpu.median;
-    number(match unit {
+    number(cpu_shown(figure.cpu.median, unit))
+}
+
+/// CPU time with its quartiles.
+pub(super) fn cpu_text(spread: Spread, unit: Unit) -> String {
+    let all = [spread.median, spread.lower, spread.upper].map(|it| cpu_shown(it, unit));
+    let digits = decimals(cpu_shown(spread.median, unit));
+    let [median, lower, upper] = all.map(|it| fixed(it, digits));
+    format!("{} {median} [{lower}-{upper}]", cpu_heading(unit))
+}
+
+/// Nanoseconds for a unit, in what [`cpu_heading`] says.
+fn cpu_shown(nanoseconds: f64, unit: Unit) -> f64 {
+    match unit {
         Unit::Frame | Unit::Datagram | Unit::Memory => nanoseconds,
         // An eighth of 10^9 bytes, and 10^6 nanoseconds.
         Unit::Byte => nanoseconds * 125.0,
         Unit::RoundTrip | Unit::Connection => nanoseconds / 1e3,
-    })
+    }
 }
 
 /// What [`cpu`] counts in.
@@ -170,7 +189,9 @@ pub(super) fn cpu_heading(unit: Unit) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use super::super::samples;
     use super::*;
+    use crate::bench::case::Role;
 
     #[test]
     fn costs_are_told_in_what_people_count_in() {
@@ -180,6 +201,7 @@ mod tests {
         assert_eq!(cost(500_000.0, Unit::Connection), "2000");
         assert_eq!(cost(2500.0, Unit::Datagram), "400");
         assert_eq!(cost(1536.0, Unit::Memory), "1.50");
+        assert_eq!(cost(250.0, Unit::Byte), "0.032");
         assert_eq!(cost(0.0, Unit::Byte), "-");
     }
 
@@ -195,9 +217,19 @@ mod tests {
     }
 
     #[test]
-    fn quotients_near_one_have_more_digits() {
-        let numbers = [0.0312, 0.984, 1.2345, 2.5678, 27.81, 127.81].map(quotient);
-        assert_eq!(numbers, ["0.03", "0.984", "1.234", "2.57", "27.8", "128"]);
+    fn rates_are_spread_as_rates() {
+        let mut figure = samples::figure("passt", Role::Peer, 1.0);
+        figure.cost.lower = 0.5;
+        figure.cost.upper = 10.0;
+        assert_eq!(about(&figure, Unit::Frame), "1.00 ±475%");
+        assert_eq!(about(&figure, Unit::Byte), "8.00 ±95%");
+    }
+
+    #[test]
+    fn quotients_have_the_digits_that_say_something() {
+        let numbers = [0.00131, 0.0312, 0.312, 0.984, 2.5678, 27.81, 127.81].map(quotient);
+        let expected = ["0.0013", "0.031", "0.31", "0.984", "2.57", "27.8", "128"];
+        assert_eq!(numbers, expected);
     }
 
     #[test]

@@ -1,9 +1,8 @@
 //! A queue pair, its socket by hand, and the far end.
 
 use anyhow::{Context, Result, ensure};
-use net_backend::layers::adapt_header;
 use net_backend::{HeaderLength, QueuePair};
-use net_backend_netgraph::testing::datagram_pair;
+use net_backend_netgraph::testing::datagram_pair_with;
 use rustix::net::sockopt::set_socket_send_buffer_size;
 
 use super::super::sys::BareSocket;
@@ -27,13 +26,17 @@ pub(super) struct Ends {
 impl Sockets {
     /// With headers of this length in the library's frames; those of the socket have none.
     pub(super) fn new(header: HeaderLength) -> Result<Self> {
-        let (pair, far) = datagram_pair().context("cannot make a pair of sockets")?;
+        let (pair, far) = datagram_pair_with(&net_backend::Activation {
+            header,
+            ..net_backend::Activation::plain()
+        })
+        .context("cannot make a pair of sockets")?;
         let bare = pair.tx.source().descriptor.try_clone_to_owned()?;
         for end in [&bare, &far] {
             set_socket_send_buffer_size(end, BUFFER)?;
         }
         Ok(Self {
-            library: adapt_header(pair, HeaderLength::None, header),
+            library: pair,
             ends: Ends {
                 bare: BareSocket::new(bare),
                 far: BareSocket::new(far),

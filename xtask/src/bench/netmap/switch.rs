@@ -5,10 +5,11 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::Result;
-use net_backend::bench::{self, Clock, Contestant, Unit};
+use net_backend::bench::{self, Clock, Contestant, LeftOut, Unit};
 
 use super::super::MakeCase;
 use super::super::case::{Case, LIBRARY, Who};
+use super::super::field::Section;
 use super::ends::{End, PacketGenerator, Role, Thread};
 
 /// Bytes of a frame without its checksum: the shortest.
@@ -16,30 +17,32 @@ const LENGTH: usize = 60;
 /// CPUs of the two ends: what takes turns on one shows nothing, since a switch drops what finds no room.
 const CPUS: [usize; 2] = [0, 1];
 
-/// All cases of this file; none, with the reason on standard error, where they are not possible.
-pub(super) fn cases() -> impl Iterator<Item = MakeCase> {
-    let program = if !Path::new("/dev/netmap").exists() {
-        eprintln!("left out: netmap on a real switch, because there is no /dev/netmap");
-        None
-    } else {
-        let found = PacketGenerator::find();
-        if found.is_none() {
-            eprintln!(
-                "left out: netmap beside pkt-gen, which is neither in PATH nor in NET_BACKEND_PKT_GEN"
-            );
-        }
-        found
+/// All cases of this file; none, with the reason, where they are not possible.
+pub(super) fn section() -> Section {
+    let program = match Path::new("/dev/netmap").exists() {
+        true => PacketGenerator::find().ok_or("it is neither in PATH nor in NET_BACKEND_PKT_GEN"),
+        false => Err("there is no /dev/netmap"),
     };
-    program.into_iter().flat_map(|program| {
-        let roles = [Role::Sender, Role::Receiver];
-        let both = roles.map(|role| [(role, Wire::Switch), (role, Wire::Pipe)]);
-        both.into_iter()
-            .flatten()
-            .map(move |(role, wire)| -> MakeCase {
-                let program = program.clone();
-                Box::new(move || Ok(Box::new(Switch::new(role, wire, &program))))
-            })
-    })
+    let cases = |program: PathBuf| -> Vec<MakeCase> {
+        let both =
+            [Role::Sender, Role::Receiver].map(|role| [(role, Wire::Switch), (role, Wire::Pipe)]);
+        let cases = both.into_iter().flatten().map(|(role, wire)| -> MakeCase {
+            let program = program.clone();
+            Box::new(move || Ok(Box::new(Switch::new(role, wire, &program))))
+        });
+        cases.collect()
+    };
+    match program {
+        Ok(program) => Section::of(cases(program)),
+        Err(why) => Section {
+            cases: Vec::new(),
+            left_out: vec![LeftOut {
+                what: "netmap's pkt-gen on a real switch".to_owned(),
+                why: why.to_owned(),
+                is_failure: false,
+            }],
+        },
+    }
 }
 
 /// What is between the two ends.

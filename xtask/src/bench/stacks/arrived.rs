@@ -3,12 +3,13 @@
 use std::net::Ipv4Addr;
 
 use super::checksum::{fold, length, sum};
-use super::frame::{ETHERTYPE_ARP, ETHERTYPE_IPV4, HEADERS, TCP, TCP_AT};
+use super::frame::{ETHERTYPE_ARP, ETHERTYPE_IPV4, HEADERS, TCP, TCP_AT, UDP};
 
 /// What arrived.
 #[derive(Debug)]
 pub(super) enum Arrived<'a> {
     Segment(Segment<'a>),
+    Datagram(Datagram<'a>),
     ArpRequest(Arp),
     ArpReply(Arp),
     /// Nothing that the guest knows.
@@ -37,6 +38,14 @@ pub(super) struct Segment<'a> {
     pub(super) payload: &'a [u8],
 }
 
+/// A UDP datagram.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Datagram<'a> {
+    /// Source and destination.
+    pub(super) ports: [u16; 2],
+    pub(super) payload: &'a [u8],
+}
+
 impl Segment<'_> {
     /// The value of an option of the SYN (RFC 9293, 3.1).
     pub(super) fn option<const N: usize>(&self, kind: u8) -> Option<[u8; N]> {
@@ -60,6 +69,9 @@ impl Segment<'_> {
 /// Looks at a frame.
 pub(super) fn parse(frame: &[u8]) -> Arrived<'_> {
     let parsed = match frame.get(12..14) {
+        Some(kind) if kind == ETHERTYPE_IPV4 && frame.get(23) == Some(&UDP) => {
+            parse_datagram(frame)
+        }
         Some(kind) if kind == ETHERTYPE_IPV4 => parse_segment(frame),
         Some(kind) if kind == ETHERTYPE_ARP => parse_arp(frame),
         _ => None,
@@ -67,16 +79,17 @@ pub(super) fn parse(frame: &[u8]) -> Arrived<'_> {
     parsed.unwrap_or(Arrived::Other)
 }
 
-/// Whether IP and TCP checksum of a frame are right; the TCP checksum is not looked at when it is the receiver's
-/// to complete.
+/// Whether IP and TCP or UDP checksum of a frame are right; the latter is not looked at when it is the receiver's to
+/// complete.
 pub(super) fn is_intact(frame: &[u8], partial: bool) -> bool {
     let check = || {
         let ip = frame.get(14..TCP_AT)?;
         let [high, low]: [u8; 2] = ip.get(2..4)?.try_into().ok()?;
         let end = 14 + usize::from(u16::from_be_bytes([high, low]));
-        let tcp = frame.get(TCP_AT..end)?;
-        let pseudo = sum(ip.get(12..20)?) + u32::from(TCP) + length(tcp);
-        Some(fold(sum(ip)) == 0xffff && (partial || fold(pseudo + sum(tcp)) == 0xffff))
+        let inner = frame.get(TCP_AT..end)?;
+        let protocol = u32::from(*ip.get(9)?);
+        let pseudo = sum(ip.get(12..20)?) + protocol + length(inner);
+        Some(fold(sum(ip)) == 0xffff && (partial || fold(pseudo + sum(inner)) == 0xffff))
     };
     check().unwrap_or(false)
 }
@@ -100,6 +113,24 @@ fn parse_segment(frame: &[u8]) -> Option<Arrived<'_>> {
         window: u16::from_be_bytes([head[48], head[49]]),
         options: frame.get(HEADERS..payload_at)?,
         payload: frame.get(payload_at..end)?,
+    }))
+}
+
+fn parse_datagram(frame: &[u8]) -> Option<Arrived<'_>> {
+    /// All headers.
+    const BEFORE: usize = TCP_AT + 8;
+    let head: &[u8; BEFORE] = frame.first_chunk()?;
+    // No options of IP, no fragment.
+    if head[14] != 0x45 || head[20] & 0x3f != 0 || head[21] != 0 {
+        return None;
+    }
+    let end = TCP_AT + usize::from(u16::from_be_bytes([head[38], head[39]]));
+    Some(Arrived::Datagram(Datagram {
+        ports: [
+            u16::from_be_bytes([head[34], head[35]]),
+            u16::from_be_bytes([head[36], head[37]]),
+        ],
+        payload: frame.get(BEFORE..end)?,
     }))
 }
 

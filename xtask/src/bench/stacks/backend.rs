@@ -1,12 +1,12 @@
-//! The library: `slirp:`, as a device model uses it.
+//! The library, as a device model uses it.
 
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use net_backend::{
-    Activation, Environment, Features, FrameLength, HeaderFlags, HeaderLength, Interest, Nic,
-    Registry, RxSlice, Sent, Source, TxSlice,
+    Activation, Features, FrameLength, HeaderFlags, HeaderLength, Interest, NetBackend, Nic,
+    RxSlice, Sent, Source, TxSlice,
 };
 use rustix::event::PollFlags;
 
@@ -21,13 +21,12 @@ pub(super) struct Backend {
 }
 
 impl Backend {
-    /// Opens a backend in the network of this thread, and activates it with these offloads; without any, frames
-    /// have no header.
+    /// Activates a backend with these offloads; without any, frames have no header.
     ///
     /// # Errors
     ///
     /// What the backend says.
-    pub(super) fn open(uri: &str, features: Features) -> Result<Self> {
+    pub(super) fn activate(backend: Box<dyn NetBackend>, features: Features) -> Result<Self> {
         let header = match features.is_empty() {
             true => HeaderLength::None,
             false => HeaderLength::Twelve,
@@ -37,9 +36,6 @@ impl Backend {
             header,
             features,
         };
-        let registry = Registry::new([&net_backend_slirp::DRIVER]);
-        let backend = registry.open(uri, &Environment::default());
-        let backend = backend.with_context(|| format!("cannot open {uri}"))?;
         Ok(Self {
             nic: Nic::activate(backend, &with)?,
             header,

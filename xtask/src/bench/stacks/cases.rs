@@ -1,133 +1,115 @@
-//! What is measured: bulk both ways, round trips, connections, and what idle connections cost.
+//! One kind of work, done by everybody who takes part in it.
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
-use net_backend::bench::{Clock, Contestant, Role, Unit};
+use anyhow::{Context, Result, ensure};
+use net_backend::bench::{Clock, Contestant, Pair, Role, Unit};
 
-use super::super::MakeCase;
 use super::super::case::{Case, Who};
-use super::super::field::{Field, Section};
-use super::entrant::{Client, Entrant, Offloads, Threading};
-use super::host::{Host, Service};
-use super::peer::Peer;
+use super::entrant::Entrant;
+use super::host::{AHEAD, Service};
+use super::process;
+use super::site::{Running, Site};
+use super::work::Work;
 
-/// How many connections are idle in the rows about them.
-const IDLE: usize = 400;
-
-/// So often a peer may get stuck and be started again in one case.
+/// So often a peer may get stuck and be started again in one row.
 const FAILURES: usize = 5;
+/// How many round trips of one run are noted.
+const NOTED: usize = 20_000;
 
-/// All cases of this file.
-pub(in super::super) fn section(field: &Field) -> Section {
-    let _everybody = field;
-    let work = [
-        Work::Upload,
-        Work::Download,
-        Work::RoundTrips,
-        Work::Connections,
-        Work::Idle,
-    ]
-    .map(|work| -> MakeCase { Box::new(move || Ok(Box::new(Slirp::new(work)?))) });
-    Section::of(work.into())
-}
-
-/// What is done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Work {
-    Upload,
-    Download,
-    RoundTrips,
-    Connections,
-    /// Round trips too, with and without idle connections.
-    Idle,
-}
-
-/// One kind of work.
-struct Slirp {
+/// A row.
+pub(super) struct Stacks {
     work: Work,
-    host: Host,
-    field: Vec<Starter>,
-    missing: Vec<Peer>,
+    /// What is said behind its name.
+    suffix: &'static str,
+    site: Site,
+    field: Vec<Participant>,
+    /// Nanoseconds of each round trip.
+    took: Vec<u32>,
+    /// Datagrams of the last run.
+    lost: u64,
 }
 
 /// Who takes part, and what it is once it has started.
-struct Starter {
+struct Participant {
     entrant: Entrant,
-    idle: usize,
-    client: Option<Client>,
+    /// Connections that are there all the time.
+    idle: u16,
+    running: Option<Running>,
     /// Why it had to be started again, each time.
     failures: Vec<String>,
 }
 
-impl Slirp {
-    fn new(work: Work) -> Result<Self> {
-        let peers = Peer::ALL.into_iter();
-        let (present, missing): (Vec<Peer>, Vec<Peer>) =
-            peers.partition(|peer| Entrant::Peer(*peer).is_installed());
-        let mut entrants = work.entrants();
-        entrants.extend(present.into_iter().map(Entrant::Peer));
-        let idle: &[usize] = match work {
-            Work::Idle => &[0, IDLE],
-            _ => {
-                entrants.push(Entrant::Loopback);
-                &[0]
-            }
-        };
-        let field = entrants.into_iter().flat_map(|entrant| {
-            idle.iter().map(move |idle| Starter {
-                entrant,
-                idle: *idle,
-                client: None,
-                failures: Vec::new(),
-            })
+impl Stacks {
+    /// A row about `work`, with no more than so many idle connections. Nobody is started yet.
+    pub(super) fn new(
+        work: Work,
+        suffix: &'static str,
+        entrants: &[Entrant],
+        most_idle: u16,
+    ) -> Self {
+        let entrants = entrants.iter().filter(|entrant| entrant.does(work));
+        let field = entrants.flat_map(|entrant| {
+            let idle = work.idle().iter().copied();
+            idle.filter(|idle| *idle <= most_idle)
+                .map(|idle| Participant {
+                    entrant: entrant.clone(),
+                    idle,
+                    running: None,
+                    failures: Vec::new(),
+                })
         });
-        Ok(Self {
+        Self {
             work,
-            host: Host::start(work.duration())?,
+            suffix,
+            site: Site::new(work.run()),
             field: field.collect(),
-            missing,
-        })
+            took: Vec::new(),
+            lost: 0,
+        }
+    }
+
+    fn participant(&mut self, contestant: Who) -> Result<&mut Participant> {
+        self.field.get_mut(contestant).context("no such entrant")
     }
 
     fn attempt(&mut self, contestant: Who) -> Result<u64> {
-        let (work, duration) = (self.work, self.work.duration());
-        let services = [Service::Sink, Service::Source, Service::Echo];
-        let [sink, source, echo] = services.map(|service| self.host.port(service));
-        let client = self.client(contestant)?;
-        match work {
-            Work::Upload => client.upload(sink, duration),
-            Work::Download => client.download(source, duration),
-            Work::RoundTrips | Work::Idle => client.round_trips(duration),
-            Work::Connections => client.connections(echo, duration),
-        }
-    }
-
-    fn client(&mut self, contestant: Who) -> Result<&mut Client> {
-        let starter = self.field.get_mut(contestant);
-        let client = starter.and_then(|starter| starter.client.as_mut());
-        client.context("it was not started")
+        let (work, duration) = (self.work, self.work.run());
+        let participant = self.field.get_mut(contestant);
+        let running = participant.and_then(|it| it.running.as_mut());
+        let Running { client, far } = running.context("it was not started")?;
+        let port = |service| far.host.port(service);
+        let datagrams = port(Service::Datagrams);
+        let delivery = match work {
+            Work::Upload => return client.upload(port(Service::Sink), duration),
+            Work::Download => return client.download(port(Service::Source), duration),
+            Work::RoundTrips | Work::Idle => return client.round_trips(duration, &mut self.took),
+            Work::Connections => return client.connections(port(Service::Echo), duration),
+            Work::SendDatagrams(length) => {
+                client.send_datagrams(datagrams, length - Work::HEADERS, duration)?
+            }
+            Work::ReceiveDatagrams(length) => {
+                client.receive_datagrams(datagrams, length - Work::HEADERS)?
+            }
+        };
+        ensure!(delivery.arrived > 0, "no datagram arrived");
+        self.lost = delivery.sent.saturating_sub(delivery.arrived);
+        Ok(delivery.sent)
     }
 }
 
-impl Case for Slirp {
+impl Case for Stacks {
     fn name(&self) -> String {
-        let name = match self.work {
-            Work::Upload => "slirp upload: guest to host, one TCP flow, MTU 1500",
-            Work::Download => "slirp download: host to guest, one TCP flow, MTU 1500",
-            Work::RoundTrips => "slirp round trip: one byte there and back over TCP",
-            Work::Connections => "slirp connections: open, one byte there and back, close",
-            Work::Idle => "slirp idle: round trip beside 400 idle connections and beside none",
-        };
-        name.to_owned()
+        self.work.name() + self.suffix
+    }
+
+    fn at(&self) -> Option<f64> {
+        let frame = u16::try_from(self.work.frame()?).ok()?;
+        Some(frame.into())
     }
 
     fn unit(&self) -> Unit {
-        match self.work {
-            Work::Upload | Work::Download => Unit::Byte,
-            Work::RoundTrips | Work::Idle => Unit::RoundTrip,
-            Work::Connections => Unit::Connection,
-        }
+        self.work.unit()
     }
 
     fn clock(&self) -> Clock {
@@ -139,53 +121,77 @@ impl Case for Slirp {
     }
 
     fn contestants(&self) -> Vec<Contestant> {
-        let field = self.field.iter().map(|starter| {
-            let role = match starter.entrant {
-                Entrant::Slirp { .. } => Role::Library,
-                Entrant::Peer(_) => Role::Peer,
-                Entrant::Loopback => Role::Limit,
-            };
-            let name = match starter.idle {
-                0 => starter.entrant.name(),
-                idle => format!("{}, {idle} idle", starter.entrant.name()),
-            };
-            Contestant::new(name, role)
+        let field = self.field.iter().map(|it| {
+            let contestant = Contestant::new(it.entrant.name(self.work), it.entrant.role());
+            match self.work {
+                Work::Idle => contestant.at(it.idle.into()),
+                _ => contestant,
+            }
         });
         field.collect()
     }
 
+    fn pairs(&self) -> Vec<Pair> {
+        let mut pairs = Pair::by_role(&self.contestants());
+        pairs.retain(|pair| {
+            let both = [pair.contender, pair.reference].map(|at| self.field.get(at));
+            matches!(both, [Some(one), Some(other)] if one.entrant.is_beside(&other.entrant))
+        });
+        let all = || self.field.iter().enumerate();
+        // What idle connections cost, each beside itself without.
+        for (contender, one) in all().filter(|(_, it)| it.idle > 0) {
+            let itself = all().find(|(_, other)| other.idle == 0 && other.entrant == one.entrant);
+            pairs.extend(itself.map(|(reference, _)| Pair {
+                contender,
+                reference,
+            }));
+        }
+        pairs
+    }
+
     fn remarks(&self) -> Vec<String> {
-        let missing = self.missing.iter().map(|peer| {
-            let package = peer.need().package;
-            let name = peer.name();
-            format!("{name} is missing: `sudo apt-get install {package}`")
+        let named = |it: &Participant| match it.idle {
+            0 => it.entrant.name(self.work),
+            idle => format!("{} at {idle}", it.entrant.name(self.work)),
+        };
+        let lossy = self.field.iter().filter_map(|it| {
+            let count = it.running.as_ref()?.client.retransmissions();
+            (count > 0).then(|| format!("{}: something was sent again {count} times", named(it)))
         });
-        let lossy = self.field.iter().filter_map(|starter| {
-            let count = starter.client.as_ref()?.retransmissions();
-            let name = starter.entrant.name();
-            (count > 0).then(|| format!("{name}: something had to be sent again {count} times"))
-        });
-        let failed = self.field.iter().filter_map(|starter| {
-            let (name, count) = (starter.entrant.name(), starter.failures.len());
-            let why = starter.failures.last()?;
+        let failed = self.field.iter().filter_map(|it| {
+            let (count, why) = (it.failures.len(), it.failures.last()?);
+            let name = named(it);
             Some(format!(
                 "{name} was started again {count} times; the last time it was {why}"
             ))
         });
-        missing.chain(lossy).chain(failed).collect()
+        let pace = match self.work {
+            Work::ReceiveDatagrams(_) => Some(format!(
+                "the host is never more than {AHEAD} datagrams ahead of what has arrived"
+            )),
+            _ => None,
+        };
+        lossy.chain(failed).chain(pace).collect()
     }
 
     fn prepare(&mut self, contestant: Who) -> Result<()> {
-        let starter = self.field.get_mut(contestant).context("no such entrant")?;
-        if starter.client.is_none() {
-            let mut client = starter.entrant.start(&self.host)?;
-            let held = client.hold(self.host.port(Service::Hold), starter.idle);
-            held.with_context(|| starter.entrant.name())?;
-            starter.client = Some(client);
-        }
-        if self.unit() == Unit::RoundTrip {
-            let port = self.host.port(Service::Echo);
-            self.client(contestant)?.open_echo(port)?;
+        self.took = Vec::with_capacity(NOTED);
+        let participant = self.field.get_mut(contestant).context("no such entrant")?;
+        let idle = usize::from(participant.idle);
+        let running = match participant.running.take() {
+            Some(running) => participant.running.insert(running),
+            None => {
+                let mut running = participant.entrant.start(&mut self.site)?;
+                if idle > 0 {
+                    let port = running.far.host.port(Service::Hold);
+                    running.client.hold(port, idle)?;
+                }
+                participant.running.insert(running)
+            }
+        };
+        if self.work.unit() == Unit::RoundTrip {
+            let port = running.far.host.port(Service::Echo);
+            running.client.open_echo(port)?;
         }
         Ok(())
     }
@@ -196,42 +202,61 @@ impl Case for Slirp {
                 Ok(done) => return Ok(done),
                 Err(error) => error,
             };
-            let starter = self.field.get_mut(contestant);
-            let starter = starter.context("no such entrant")?;
+            let participant = self.participant(contestant)?;
             // What peers cannot do spoils no figures of others. The library has no such excuse.
-            let is_peer = matches!(starter.entrant, Entrant::Peer(_));
-            if !is_peer || starter.failures.len() == FAILURES {
-                return Err(error.context(starter.entrant.name()));
+            let is_peer = participant.entrant.role() == Role::Peer;
+            if !is_peer || participant.failures.len() == FAILURES {
+                return Err(error);
             }
-            starter.failures.push(format!("{error:#}"));
-            starter.client = None;
+            participant.failures.push(format!("{error:#}"));
+            participant.running = None;
             self.prepare(contestant)?;
         }
     }
-}
 
-impl Work {
-    fn duration(self) -> Duration {
-        Duration::from_millis(match self {
-            Self::Upload | Self::Download => 150,
-            Self::Connections => 100,
-            Self::RoundTrips | Self::Idle => 60,
-        })
+    fn settle(&mut self, _: Who) -> Result<u64> {
+        Ok(std::mem::take(&mut self.lost))
     }
 
-    /// The ways to use the library that matter here.
-    fn entrants(self) -> Vec<Entrant> {
-        let offloads: &[Offloads] = match self {
-            Self::Upload => &[Offloads::None, Offloads::Transmit],
-            Self::Download => &[Offloads::Receive, Offloads::None],
-            Self::RoundTrips | Self::Connections | Self::Idle => &[Offloads::None],
-        };
-        let both = offloads.iter().flat_map(|offloads| {
-            [Threading::Inline, Threading::Own].map(|threading| Entrant::Slirp {
-                threading,
-                offloads: *offloads,
-            })
-        });
-        both.collect()
+    fn latencies(&mut self, _: Who) -> Vec<u32> {
+        match self.work {
+            Work::RoundTrips => std::mem::take(&mut self.took),
+            _ => Vec::new(),
+        }
+    }
+
+    fn time_of_others(&mut self, contestant: Who) -> Duration {
+        let running = self
+            .field
+            .get(contestant)
+            .and_then(|it| it.running.as_ref());
+        let process = running.and_then(|running| running.client.process());
+        process.map_or(Duration::ZERO, process::cpu_time)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn idle_connections_are_compared_with_none_and_with_others_beside_as_many() {
+        let entrants = Entrant::of_uri("slirp:?thread=none").unwrap();
+        let peer = Entrant::Peer(super::super::peer::Peer::Passt);
+        let entrants = [&entrants[..1], &[peer, Entrant::Loopback]].concat();
+        let row = Stacks::new(Work::Idle, "", &entrants, 400);
+        let contestants = row.contestants();
+        assert_eq!(contestants.len(), 2 * 5);
+        let pairs = row.pairs();
+        assert_eq!(pairs.len(), 5 + 2 * 4);
+        for Pair {
+            contender,
+            reference,
+        } in pairs
+        {
+            let (one, other) = (&contestants[contender], &contestants[reference]);
+            let is_itself = one.name == other.name && other.at == Some(0.0);
+            assert!(is_itself || one.at == other.at, "{one:?} {other:?}");
+        }
     }
 }

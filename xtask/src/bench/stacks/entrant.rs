@@ -1,195 +1,266 @@
 //! Who takes part.
 
 use std::net::Ipv4Addr;
-use std::time::Duration;
 
-use anyhow::{Context, Result};
-use net_backend::Features;
+use anyhow::{Context, Result, ensure};
+use net_backend::bench::{LeftOut, Role};
+use net_backend::{Environment, Features, NetBackend, Uri};
+use net_backend_slirp::SlirpConfig;
+use net_backend_tap::testing::Interface;
 
+use super::super::field::openable;
 use super::backend::Backend;
 use super::frame::Checksum;
 use super::guest::Guest;
-use super::host::{Host, Service};
+use super::host::Service;
 use super::loopback::Loopback;
 use super::peer::Peer;
-use crate::needs;
+use super::site::{Far, Running, Site};
+use super::smoltcp::Smoltcp;
+use super::work::Work;
 
-/// Offloads of what the guest sends.
-const TRANSMIT: Features = Features::CSUM.union(Features::HOST_TSO4);
-/// Offloads of what the guest receives.
-const RECEIVE: Features = Features::GUEST_CSUM.union(Features::GUEST_TSO4);
+/// What a guest with TSO negotiates.
+const TSO: Features = Features::CSUM
+    .union(Features::HOST_TSO4)
+    .union(Features::GUEST_CSUM)
+    .union(Features::GUEST_TSO4);
+/// Frames that may wait in a tap: more than any window of TCP.
+const TAP_QUEUE: u32 = 10_000;
 
 /// A network stack to measure, or none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Entrant {
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::bench) enum Entrant {
     /// The library.
-    Slirp {
-        threading: Threading,
-        offloads: Offloads,
-    },
+    Library(Library),
     /// Another program.
     Peer(Peer),
-    /// TCP over the loopback interface.
+    /// The crate smoltcp, as the guest of a kernel.
+    Smoltcp,
+    /// The host's own, over the loopback interface.
     Loopback,
 }
 
-/// Who runs libslirp.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Threading {
-    /// The guest's thread: `thread=none`.
-    Inline,
-    /// The backend's own.
-    Own,
+/// A backend, with a network stack behind it.
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::bench) struct Library {
+    /// As it was named.
+    name: String,
+    uri: Uri,
+    stack: Stack,
+    /// Whether the guest sends and receives super-frames. Else it has an MTU of 1500 and makes its own checksums, and
+    /// frames have no header.
+    has_tso: bool,
 }
 
-/// What was negotiated.
+/// Who terminates TCP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Offloads {
-    /// Nothing: frames of an MTU of 1500 with complete checksums, without header.
-    None,
-    /// The guest sends super-frames.
-    Transmit,
-    /// The guest receives super-frames.
-    Receive,
+enum Stack {
+    /// libslirp, which has the host's loopback behind its gateway.
+    Slirp { guest: Ipv4Addr, gateway: Ipv4Addr },
+    /// The kernel, in a network of its own.
+    Kernel,
 }
 
 impl Entrant {
+    /// A backend without and, where it offers that, with TSO.
+    ///
+    /// # Errors
+    ///
+    /// If there is nobody to talk TCP to.
+    pub(in crate::bench) fn of_uri(name: &str) -> Result<Vec<Self>, LeftOut> {
+        let plain = Library::new(name).map_err(|error| LeftOut {
+            what: format!("{name} in the rows of TCP and UDP"),
+            why: format!("{error:#}"),
+            is_failure: false,
+        })?;
+        let offered = net_backend::open(&openable(name)).map(|backend| backend.features());
+        let tso = Library {
+            has_tso: true,
+            ..plain.clone()
+        };
+        let has_tso = offered.is_ok_and(|features| features.contains(TSO));
+        let both = [Some(plain), has_tso.then_some(tso)];
+        Ok(both.into_iter().flatten().map(Self::Library).collect())
+    }
+
     /// Its name in the tables.
-    pub(super) fn name(self) -> String {
-        let Self::Slirp {
-            threading,
-            offloads,
-        } = self
-        else {
-            return match self {
-                Self::Peer(peer) => peer.name().to_owned(),
-                _ => "loopback".to_owned(),
-            };
-        };
-        let threading = match threading {
-            Threading::Inline => "thread=none",
-            Threading::Own => "threaded",
-        };
-        match offloads {
-            Offloads::None => threading.to_owned(),
-            Offloads::Transmit | Offloads::Receive => format!("{threading}, guest with TSO"),
-        }
-    }
-
-    /// Whether this machine has it.
-    pub(super) fn is_installed(self) -> bool {
+    pub(in crate::bench) fn name(&self, work: Work) -> String {
         match self {
-            Self::Peer(peer) => needs::is_met(&peer.need()),
-            Self::Slirp { .. } | Self::Loopback => true,
+            Self::Library(library) if library.has_tso => {
+                format!("{}, guest with TSO", library.name)
+            }
+            Self::Library(library) => library.name.clone(),
+            Self::Peer(peer) => peer.name().to_owned(),
+            Self::Smoltcp => "smoltcp on tap".to_owned(),
+            Self::Loopback if work.frame().is_some() => "loopback UDP".to_owned(),
+            Self::Loopback => "loopback TCP".to_owned(),
         }
     }
 
-    /// Starts it, with a guest that has made sure that it works.
+    /// What it is to the library.
+    pub(in crate::bench) fn role(&self) -> Role {
+        match self {
+            Self::Library(_) => Role::Library,
+            Self::Peer(_) | Self::Smoltcp => Role::Peer,
+            Self::Loopback => Role::Limit,
+        }
+    }
+
+    /// Whether it takes part in this.
+    pub(in crate::bench) fn does(&self, work: Work) -> bool {
+        match self {
+            Self::Library(library) => work.is_bulk() || !library.has_tso,
+            Self::Peer(_) => true,
+            Self::Smoltcp => work.is_bulk() || work == Work::RoundTrips,
+            // Nothing there could mind idle connections.
+            Self::Loopback => work != Work::Idle,
+        }
+    }
+
+    /// Whether it makes sense to compare the library with it: other programs have no kernel behind them, and the crate
+    /// smoltcp has.
+    pub(in crate::bench) fn is_beside(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Library(library), Self::Peer(_)) => library.stack != Stack::Kernel,
+            (Self::Library(library), Self::Smoltcp) => library.stack == Stack::Kernel,
+            _ => true,
+        }
+    }
+
+    /// How many of this process's files an idle connection takes.
+    pub(in crate::bench) fn files(&self) -> u64 {
+        match self {
+            // libslirp's socket, beside the server's.
+            Self::Library(library) if library.stack != Stack::Kernel => 2,
+            Self::Library(_) | Self::Peer(_) | Self::Smoltcp | Self::Loopback => 1,
+        }
+    }
+
+    /// Starts it in the network of this thread, with a client that has made sure that it works.
     ///
     /// # Errors
     ///
     /// If it does not.
-    pub(super) fn start(self, host: &Host) -> Result<Client> {
-        let start = || -> Result<Client> {
-            let mut guest = match self {
-                Self::Loopback => return Ok(Client::Loopback(Loopback::new())),
-                Self::Peer(peer) => peer_guest(peer)?,
-                Self::Slirp {
-                    threading,
-                    offloads,
-                } => slirp_guest(threading, offloads)?,
-            };
-            guest.verify(host.port(Service::Echo))?;
-            Ok(Client::Guest(Box::new(guest)))
+    pub(in crate::bench) fn start(&self, site: &mut Site) -> Result<Running> {
+        let (mut guest, far) = match self {
+            Self::Loopback => {
+                return Ok(Running {
+                    client: Box::new(Loopback::new()),
+                    far: site.here()?,
+                });
+            }
+            Self::Smoltcp => {
+                let (guest, far) = Smoltcp::start(site)?;
+                return Ok(Running {
+                    client: Box::new(guest),
+                    far,
+                });
+            }
+            Self::Library(library) => library.start(site)?,
+            Self::Peer(peer) => {
+                let link = peer.start()?;
+                let guest = Guest::start(link, peer.guest(), Site::GATEWAY, Checksum::Full)?;
+                (guest, site.here()?)
+            }
         };
-        start().with_context(|| self.name())
+        guest.verify(far.host.port(Service::Echo))?;
+        Ok(Running {
+            client: Box::new(guest),
+            far,
+        })
     }
 }
 
-fn peer_guest(peer: Peer) -> Result<Guest> {
-    let gateway = Ipv4Addr::new(10, 0, 2, 2);
-    Guest::start(peer.start()?, peer.guest(), gateway, Checksum::Full)
+impl Library {
+    fn new(name: &str) -> Result<Self> {
+        let uri: Uri = openable(name).parse()?;
+        let (uri, stack) = match uri.scheme() {
+            "slirp" => {
+                let stack = Stack::of_slirp(&SlirpConfig::from_uri(&uri)?)?;
+                (uri, stack)
+            }
+            "tap" => (with_queue(uri), Stack::Kernel),
+            _ => anyhow::bail!("nobody answers at its far end"),
+        };
+        Ok(Self {
+            name: name.to_owned(),
+            uri,
+            stack,
+            has_tso: false,
+        })
+    }
+
+    fn start(&self, site: &mut Site) -> Result<(Guest, Far)> {
+        let uri = self.uri.clone();
+        let (backend, far) = match self.stack {
+            Stack::Slirp { .. } => (open(&uri)?, site.here()?),
+            Stack::Kernel => site.behind(move || {
+                let backend = open(&uri)?;
+                let interface = Interface::named(backend.describe().target());
+                Ok((backend, interface))
+            })?,
+        };
+        let (features, checksum) = match self.has_tso {
+            true => (TSO, Checksum::Offloaded),
+            false => (Features::empty(), Checksum::Full),
+        };
+        let link = Box::new(Backend::activate(backend, features)?);
+        let (guest, gateway) = match self.stack {
+            Stack::Slirp { guest, gateway } => (guest, gateway),
+            Stack::Kernel => (Site::GUEST, Site::GATEWAY),
+        };
+        Ok((Guest::start(link, guest, gateway, checksum)?, far))
+    }
 }
 
-fn slirp_guest(threading: Threading, offloads: Offloads) -> Result<Guest> {
-    let uri = match threading {
-        Threading::Inline => "slirp:?thread=none",
-        Threading::Own => "slirp:",
-    };
-    let (features, checksum) = match offloads {
-        Offloads::None => (Features::empty(), Checksum::Full),
-        Offloads::Transmit => (TRANSMIT | RECEIVE, Checksum::Offloaded),
-        Offloads::Receive => (RECEIVE, Checksum::Full),
-    };
-    let link = Box::new(Backend::open(uri, features)?);
-    let [guest, gateway] = [15, 2].map(|last| Ipv4Addr::new(10, 0, 2, last));
-    Guest::start(link, guest, gateway, checksum)
+impl Stack {
+    fn of_slirp(config: &SlirpConfig) -> Result<Self> {
+        let ipv4 = config.ipv4.context("it has no IPv4")?;
+        ensure!(!config.restrict, "nothing leaves its network");
+        ensure!(config.host_loopback, "it does not lead to this host");
+        Ok(Self::Slirp {
+            guest: ipv4.dhcp_start,
+            gateway: ipv4.host,
+        })
+    }
 }
 
-/// Who does the work for an entrant.
-pub(super) enum Client {
-    Guest(Box<Guest>),
-    Loopback(Loopback),
+fn open(uri: &Uri) -> Result<Box<dyn NetBackend>> {
+    let backend = net_backend::open_uri(uri, &Environment::default());
+    backend.with_context(|| format!("cannot open {uri}"))
 }
 
-impl Client {
-    /// How often something had to be sent again so far, as far as one can see.
-    pub(super) fn retransmissions(&self) -> u64 {
-        match self {
-            Self::Guest(guest) => guest.retransmissions(),
-            Self::Loopback(_) => 0,
+fn with_queue(uri: Uri) -> Uri {
+    let is_given = uri.pairs().any(|(key, _)| key == "txqueuelen");
+    match is_given {
+        true => uri,
+        false => uri.with_option("txqueuelen", TAP_QUEUE),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_talks_tcp_to_nobody_is_left_out_with_the_reason() {
+        for (uri, why) in [
+            ("loopback:", "nobody answers"),
+            ("slirp:?restrict=on", "nothing leaves"),
+            ("slirp:?host-loopback=off", "does not lead to this host"),
+        ] {
+            let left_out = Entrant::of_uri(uri).unwrap_err();
+            assert!(left_out.why.contains(why), "{left_out:?}");
         }
     }
 
-    /// Sends to the sink for `duration`: bytes that it has read.
-    ///
-    /// # Errors
-    ///
-    /// If it does not work; so all of these.
-    pub(super) fn upload(&mut self, port: u16, duration: Duration) -> Result<u64> {
-        match self {
-            Self::Guest(guest) => guest.upload(port, duration),
-            Self::Loopback(loopback) => loopback.upload(port, duration),
-        }
-    }
-
-    /// Receives from the source until it ends: bytes that came.
-    pub(super) fn download(&mut self, port: u16, duration: Duration) -> Result<u64> {
-        match self {
-            Self::Guest(guest) => guest.download(port, duration),
-            Self::Loopback(loopback) => loopback.download(port),
-        }
-    }
-
-    /// Opens a connection for [`round_trips`](Self::round_trips).
-    pub(super) fn open_echo(&mut self, port: u16) -> Result<()> {
-        match self {
-            Self::Guest(guest) => guest.open_echo(port),
-            Self::Loopback(loopback) => loopback.open_echo(port),
-        }
-    }
-
-    /// Sends a byte and waits for the answer, for `duration`, and closes the connection: how many came.
-    pub(super) fn round_trips(&mut self, duration: Duration) -> Result<u64> {
-        match self {
-            Self::Guest(guest) => guest.round_trips(duration),
-            Self::Loopback(loopback) => loopback.round_trips(duration),
-        }
-    }
-
-    /// Makes connections with one round trip each for `duration`: how many there were.
-    pub(super) fn connections(&mut self, port: u16, duration: Duration) -> Result<u64> {
-        match self {
-            Self::Guest(guest) => guest.connections(port, duration),
-            Self::Loopback(loopback) => loopback.connections(port, duration),
-        }
-    }
-
-    /// Opens connections that stay as they are.
-    pub(super) fn hold(&mut self, port: u16, count: usize) -> Result<()> {
-        match self {
-            Self::Guest(guest) => guest.hold(port, count),
-            Self::Loopback(_) => Ok(()),
-        }
+    #[test]
+    fn addresses_and_queue_are_those_of_the_uri() {
+        let slirp = Library::new("slirp:192.168.5.0/24").unwrap();
+        let [guest, gateway] = [15, 2].map(|last| Ipv4Addr::new(192, 168, 5, last));
+        assert_eq!(slirp.stack, Stack::Slirp { guest, gateway });
+        let tap = |name| Library::new(name).unwrap().uri.to_string();
+        assert_eq!(tap("tap:"), "tap:bench%d?txqueuelen=10000");
+        assert_eq!(tap("tap:x?txqueuelen=9"), "tap:x?txqueuelen=9");
     }
 }

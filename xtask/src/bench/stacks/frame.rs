@@ -1,4 +1,4 @@
-//! Frames that the guest sends: ARP (RFC 826), and TCP over IPv4 (RFC 9293, RFC 791) over Ethernet.
+//! Frames that the guest sends: ARP (RFC 826), and TCP (RFC 9293) and UDP (RFC 768) over IPv4 (RFC 791) over Ethernet.
 
 use std::net::Ipv4Addr;
 
@@ -15,8 +15,9 @@ pub(super) const MSS: u16 = 1460;
 pub(super) const ETHERTYPE_IPV4: [u8; 2] = [0x08, 0x00];
 pub(super) const ETHERTYPE_ARP: [u8; 2] = [0x08, 0x06];
 pub(super) const TCP: u8 = 6;
+pub(super) const UDP: u8 = 17;
 const BROADCAST: [u8; 6] = [0xff; 6];
-/// Where TCP begins.
+/// Where TCP and UDP begin.
 pub(super) const TCP_AT: usize = 34;
 /// Where its checksum is.
 const CHECKSUM_AT: usize = 50;
@@ -86,7 +87,7 @@ impl Template {
         checksum: Checksum,
     ) -> Self {
         let mut bytes = segment(addresses, ports, flags, &[], payload);
-        let pseudo = pseudo_sum(addresses, bytes.len() - VIRTIO - TCP_AT);
+        let pseudo = pseudo_sum(addresses, TCP, bytes.len() - VIRTIO - TCP_AT);
         let sum = match checksum {
             Checksum::Full => {
                 let whole = bytes.get(VIRTIO + TCP_AT..).unwrap_or_default();
@@ -167,7 +168,24 @@ pub(super) fn once(
     put(&mut bytes, VIRTIO + TCP_AT + 4, &sequence.to_be_bytes());
     put(&mut bytes, VIRTIO + TCP_AT + 8, &acknowledged.to_be_bytes());
     let whole = bytes.get(VIRTIO + TCP_AT..).unwrap_or_default();
-    let checksum = !fold(pseudo_sum(addresses, whole.len()) + sum(whole));
+    let checksum = !fold(pseudo_sum(addresses, TCP, whole.len()) + sum(whole));
+    put(&mut bytes, VIRTIO + CHECKSUM_AT, &checksum.to_be_bytes());
+    bytes
+}
+
+/// A datagram with a complete checksum, behind an empty virtio-net header.
+pub(super) fn datagram(addresses: &Addresses, ports: [u16; 2], payload: &[u8]) -> Vec<u8> {
+    const CHECKSUM_AT: usize = 40;
+    let length = 8 + payload.len();
+    let mut bytes = packet(addresses, UDP, length);
+    bytes.extend(ports.map(u16::to_be_bytes).as_flattened());
+    let [.., high, low] = length.to_be_bytes();
+    bytes.extend([high, low, 0, 0]);
+    bytes.extend(payload);
+    let whole = bytes.get(VIRTIO + TCP_AT..).unwrap_or_default();
+    let checksum = !fold(pseudo_sum(addresses, UDP, length) + sum(whole));
+    // 0 stands for none.
+    let checksum = if checksum == 0 { 0xffff } else { checksum };
     put(&mut bytes, VIRTIO + CHECKSUM_AT, &checksum.to_be_bytes());
     bytes
 }
@@ -175,13 +193,26 @@ pub(super) fn once(
 /// A segment with everything but sequence numbers and checksum of TCP, behind an empty virtio-net header.
 fn segment(
     addresses: &Addresses,
-    [source, destination]: [u16; 2],
+    ports: [u16; 2],
     flags: u8,
     options: &[u8],
     payload: &[u8],
 ) -> Vec<u8> {
     let tcp_header = 20 + options.len();
-    let total = u16::try_from(20 + tcp_header + payload.len()).unwrap_or(u16::MAX);
+    let mut bytes = packet(addresses, TCP, tcp_header + payload.len());
+    bytes.extend(ports.map(u16::to_be_bytes).as_flattened());
+    bytes.extend([0; 8]);
+    let words = u8::try_from(tcp_header / 4).unwrap_or(5);
+    // The window is always open: what arrives is gone at once.
+    bytes.extend([words << 4, flags, 0xff, 0xff, 0, 0, 0, 0]);
+    bytes.extend(options);
+    bytes.extend(payload);
+    bytes
+}
+
+/// Ethernet and IPv4 header in front of `length` bytes, behind an empty virtio-net header.
+fn packet(addresses: &Addresses, protocol: u8, length: usize) -> Vec<u8> {
+    let total = u16::try_from(20 + length).unwrap_or(u16::MAX);
     let mut bytes = vec![0; VIRTIO];
     bytes.extend(addresses.gateway_mac);
     bytes.extend(addresses.guest_mac);
@@ -189,19 +220,11 @@ fn segment(
     bytes.extend([0x45, 0]);
     bytes.extend(total.to_be_bytes());
     // Identification 0, DF, 64 hops (RFC 6864 allows all the same).
-    bytes.extend([0, 0, 0x40, 0, 64, TCP, 0, 0]);
+    bytes.extend([0, 0, 0x40, 0, 64, protocol, 0, 0]);
     bytes.extend(addresses.guest.octets());
     bytes.extend(addresses.gateway.octets());
     let checksum = !fold(sum(bytes.get(VIRTIO + 14..).unwrap_or_default()));
     put(&mut bytes, VIRTIO + 24, &checksum.to_be_bytes());
-    bytes.extend(source.to_be_bytes());
-    bytes.extend(destination.to_be_bytes());
-    bytes.extend([0; 8]);
-    let words = u8::try_from(tcp_header / 4).unwrap_or(5);
-    // The window is always open: what arrives is gone at once.
-    bytes.extend([words << 4, flags, 0xff, 0xff, 0, 0, 0, 0]);
-    bytes.extend(options);
-    bytes.extend(payload);
     bytes
 }
 
@@ -217,10 +240,10 @@ fn offload(bytes: &mut [u8], payload: usize) {
     put(bytes, 6, &[34, 0, 16, 0]);
 }
 
-fn pseudo_sum(addresses: &Addresses, tcp: usize) -> u32 {
+fn pseudo_sum(addresses: &Addresses, protocol: u8, length: usize) -> u32 {
     let octets = [addresses.guest.octets(), addresses.gateway.octets()];
-    let tcp = u32::try_from(tcp).unwrap_or(u32::MAX);
-    sum(octets.as_flattened()) + u32::from(TCP) + tcp
+    let length = u32::try_from(length).unwrap_or(u32::MAX);
+    sum(octets.as_flattened()) + u32::from(protocol) + length
 }
 
 fn put(bytes: &mut [u8], at: usize, value: &[u8]) {
@@ -261,6 +284,16 @@ mod tests {
         let bytes = template.stamp(3, 4);
         assert_eq!(bytes[..10], [1, 1, 54, 0, 0xb4, 5, 34, 0, 16, 0]);
         assert!(is_intact(&bytes[VIRTIO..], true));
+    }
+
+    #[test]
+    fn a_datagram_is_parsed_again() {
+        let bytes = datagram(&addresses(), [1000, 80], b"12345");
+        assert!(is_intact(&bytes[VIRTIO..], false));
+        let Arrived::Datagram(parsed) = parse(&bytes[VIRTIO..]) else {
+            panic!("no datagram");
+        };
+        assert_eq!((parsed.ports, parsed.payload), ([1000, 80], &b"12345"[..]));
     }
 
     #[test]

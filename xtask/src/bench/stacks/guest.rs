@@ -2,11 +2,17 @@
 //! measured. Payload is constant, frames are made beforehand, and checksums of what arrives are only looked at in
 //! [`Guest::verify`].
 
+mod datagrams;
+
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
+use datagrams::Flow;
+
+use super::client::{Client, note};
+use super::exchange::{self, Delivery};
 use super::flow::State;
 use super::frame::{Checksum, MSS, Template, flags};
 use super::link::Link;
@@ -18,12 +24,14 @@ const SUPER_FRAMES: [usize; 5] = [44, 22, 11, 4, 1];
 const VERIFIED: usize = 4 << 20;
 
 /// A guest.
-pub(super) struct Guest {
+pub(in crate::bench) struct Guest {
     stack: Stack,
     /// How it sends large data.
     checksum: Checksum,
     /// Where round trips are made.
     echo: Option<(Connection, Template)>,
+    /// How often datagrams were sent or received.
+    runs: u32,
 }
 
 impl Guest {
@@ -42,119 +50,8 @@ impl Guest {
             stack: Stack::start(link, address, gateway)?,
             checksum,
             echo: None,
+            runs: 0,
         })
-    }
-
-    /// How often something had to be sent again so far.
-    pub(super) fn retransmissions(&self) -> u64 {
-        self.stack.retransmissions()
-    }
-
-    /// Sends for `duration` over one connection, and waits until the host has read everything: bytes sent.
-    ///
-    /// # Errors
-    ///
-    /// If it does not work.
-    pub(super) fn upload(&mut self, port: u16, duration: Duration) -> Result<u64> {
-        self.stack.begin(duration);
-        let mut connection = self.stack.connect(port)?;
-        let beginning = connection.flow.next();
-        let mut frames = self.frames(&connection)?;
-        let start = Instant::now();
-        while start.elapsed() < duration {
-            let moved = self.stack.take_all(&mut connection, &mut |_| {})?;
-            let sent = self.fill_window(&mut connection, &mut frames)?;
-            self.stack.turn(&mut connection, moved || sent)?;
-        }
-        let bytes = connection.flow.highest().wrapping_sub(beginning);
-        let closed = self.stack.close(connection);
-        closed.context("waiting until the host has read everything")?;
-        Ok(u64::from(bytes))
-    }
-
-    /// Receives what the host sends over one connection until it ends: bytes received.
-    ///
-    /// # Errors
-    ///
-    /// If it does not work.
-    pub(super) fn download(&mut self, port: u16, duration: Duration) -> Result<u64> {
-        self.stack.begin(duration);
-        let mut connection = self.stack.connect(port)?;
-        let mut bytes = 0;
-        while connection.flow.state == State::Open {
-            let count = &mut |piece: &[u8]| bytes += piece.len() as u64;
-            let moved = self.stack.take_all(&mut connection, count)?;
-            self.stack.turn(&mut connection, moved)?;
-        }
-        self.stack.close(connection)?;
-        Ok(bytes)
-    }
-
-    /// Opens the connection for [`round_trips`](Self::round_trips).
-    ///
-    /// # Errors
-    ///
-    /// If it does not work.
-    pub(super) fn open_echo(&mut self, port: u16) -> Result<()> {
-        self.stack.begin(Duration::ZERO);
-        let connection = self.stack.connect(port)?;
-        let byte = self.stack.template(&connection.flow, b"x", Checksum::Full);
-        self.echo = Some((connection, byte));
-        Ok(())
-    }
-
-    /// Sends a byte and waits for the answer, for `duration`, and closes the connection: how many came back.
-    ///
-    /// # Errors
-    ///
-    /// If it does not work.
-    pub(super) fn round_trips(&mut self, duration: Duration) -> Result<u64> {
-        self.stack.begin(duration);
-        let (mut connection, mut byte) = self.echo.take().context("no connection is open")?;
-        let (start, mut count) = (Instant::now(), 0);
-        while start.elapsed() < duration {
-            self.round_trip(&mut connection, &mut byte)?;
-            count += 1;
-        }
-        self.stack.close(connection)?;
-        Ok(count)
-    }
-
-    /// Opens a connection, makes one round trip and closes it, again and again for `duration`: how many there were.
-    ///
-    /// # Errors
-    ///
-    /// If it does not work.
-    pub(super) fn connections(&mut self, port: u16, duration: Duration) -> Result<u64> {
-        self.stack.begin(duration);
-        let (start, mut count) = (Instant::now(), 0);
-        while start.elapsed() < duration {
-            let mut connection = self.stack.connect(port)?;
-            let mut byte = self.stack.template(&connection.flow, b"x", Checksum::Full);
-            self.round_trip(&mut connection, &mut byte)?;
-            self.stack.close(connection)?;
-            count += 1;
-        }
-        Ok(count)
-    }
-
-    /// Opens connections that stay as they are, with nothing on them.
-    ///
-    /// # Errors
-    ///
-    /// If it does not work.
-    pub(super) fn hold(&mut self, port: u16, count: usize) -> Result<()> {
-        for number in 0..count {
-            self.stack.begin(Duration::ZERO);
-            let mut open = || -> Result<()> {
-                let mut connection = self.stack.connect(port)?;
-                let mut byte = self.stack.template(&connection.flow, b"x", Checksum::Full);
-                self.round_trip(&mut connection, &mut byte)?;
-                self.stack.leave(connection)
-            };
-            open().with_context(|| format!("idle connection {number}"))?;
-        }
-        Ok(())
     }
 
     /// Sends a few megabytes to the echo, all different, and compares what comes back, checksums included.
@@ -193,6 +90,14 @@ impl Guest {
         self.stack.close(connection)?;
         self.stack.be_careful(false);
         Ok(())
+    }
+
+    fn datagrams(&mut self, port: u16, length: usize) -> (Flow<'_>, u32) {
+        self.runs += 1;
+        (
+            Flow::new(&mut self.stack, port, self.runs, length),
+            self.runs,
+        )
     }
 
     fn round_trip(&mut self, connection: &mut Connection, byte: &mut Template) -> Result<()> {
@@ -245,6 +150,107 @@ impl Guest {
             }
             sent = true;
         }
+    }
+}
+
+impl Client for Guest {
+    fn upload(&mut self, port: u16, duration: Duration) -> Result<u64> {
+        self.stack.begin(duration);
+        let mut connection = self.stack.connect(port)?;
+        let beginning = connection.flow.next();
+        let mut frames = self.frames(&connection)?;
+        let start = Instant::now();
+        while start.elapsed() < duration {
+            let moved = self.stack.take_all(&mut connection, &mut |_| {})?;
+            let sent = self.fill_window(&mut connection, &mut frames)?;
+            self.stack.turn(&mut connection, moved || sent)?;
+        }
+        let bytes = connection.flow.highest().wrapping_sub(beginning);
+        let closed = self.stack.close(connection);
+        closed.context("waiting until the host has read everything")?;
+        Ok(u64::from(bytes))
+    }
+
+    fn download(&mut self, port: u16, duration: Duration) -> Result<u64> {
+        self.stack.begin(duration);
+        let mut connection = self.stack.connect(port)?;
+        let mut bytes = 0;
+        while connection.flow.state == State::Open {
+            let count = &mut |piece: &[u8]| bytes += piece.len() as u64;
+            let moved = self.stack.take_all(&mut connection, count)?;
+            self.stack.turn(&mut connection, moved)?;
+        }
+        self.stack.close(connection)?;
+        Ok(bytes)
+    }
+
+    fn open_echo(&mut self, port: u16) -> Result<()> {
+        self.stack.begin(Duration::ZERO);
+        let connection = self.stack.connect(port)?;
+        let byte = self.stack.template(&connection.flow, b"x", Checksum::Full);
+        self.echo = Some((connection, byte));
+        Ok(())
+    }
+
+    fn round_trips(&mut self, duration: Duration, took: &mut Vec<u32>) -> Result<u64> {
+        self.stack.begin(duration);
+        let (mut connection, mut byte) = self.echo.take().context("no connection is open")?;
+        let (start, mut count) = (Instant::now(), 0);
+        let mut last = start;
+        while last.saturating_duration_since(start) < duration {
+            self.round_trip(&mut connection, &mut byte)?;
+            let now = Instant::now();
+            note(took, now.saturating_duration_since(last));
+            last = now;
+            count += 1;
+        }
+        self.stack.close(connection)?;
+        Ok(count)
+    }
+
+    fn connections(&mut self, port: u16, duration: Duration) -> Result<u64> {
+        self.stack.begin(duration);
+        let (start, mut count) = (Instant::now(), 0);
+        while start.elapsed() < duration {
+            let mut connection = self.stack.connect(port)?;
+            let mut byte = self.stack.template(&connection.flow, b"x", Checksum::Full);
+            self.round_trip(&mut connection, &mut byte)?;
+            self.stack.close(connection)?;
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    fn hold(&mut self, port: u16, count: usize) -> Result<()> {
+        for number in 0..count {
+            self.stack.begin(Duration::ZERO);
+            let mut open = || -> Result<()> {
+                let mut connection = self.stack.connect(port)?;
+                let mut byte = self.stack.template(&connection.flow, b"x", Checksum::Full);
+                self.round_trip(&mut connection, &mut byte)?;
+                self.stack.leave(connection)
+            };
+            open().with_context(|| format!("idle connection {number}"))?;
+        }
+        Ok(())
+    }
+
+    fn send_datagrams(&mut self, port: u16, length: usize, duration: Duration) -> Result<Delivery> {
+        let (mut flow, run) = self.datagrams(port, length);
+        exchange::upload(&mut flow, run, duration)
+    }
+
+    fn receive_datagrams(&mut self, port: u16, length: usize) -> Result<Delivery> {
+        let (mut flow, run) = self.datagrams(port, length);
+        exchange::download(&mut flow, run, length)
+    }
+
+    fn retransmissions(&self) -> u64 {
+        self.stack.retransmissions()
+    }
+
+    fn process(&self) -> Option<u32> {
+        self.stack.process()
     }
 }
 

@@ -37,6 +37,11 @@ pub(super) trait Link {
     ///
     /// What the system says.
     fn wait(&mut self, for_room: bool, timeout: Duration) -> Result<()>;
+
+    /// The process at the other side, if it is one of its own.
+    fn process(&self) -> Option<u32> {
+        None
+    }
 }
 
 /// A frame that came.

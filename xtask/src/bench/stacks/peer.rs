@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A program to compare with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Peer {
+pub(in crate::bench) enum Peer {
     /// libslirp in a process of its own.
     Slirp4netns,
     /// The fastest of all; it does without a TCP of its own.
@@ -42,16 +42,29 @@ impl Peer {
         }
     }
 
+    /// What they are from, in the same order.
+    pub(super) const NEEDS: [Need; 3] = [
+        Need {
+            package: "slirp4netns",
+            program: Some("slirp4netns"),
+        },
+        Need {
+            package: "passt",
+            program: Some("passt"),
+        },
+        Need {
+            package: "qemu-system-x86",
+            program: Some("qemu-system-x86_64"),
+        },
+    ];
+
     /// What it is from.
     pub(super) fn need(self) -> Need {
-        let (package, program) = match self {
-            Self::Slirp4netns => ("slirp4netns", "slirp4netns"),
-            Self::Passt => ("passt", "passt"),
-            Self::Qemu => ("qemu-system-x86", "qemu-system-x86_64"),
-        };
-        Need {
-            package,
-            program: Some(program),
+        let [slirp4netns, passt, qemu] = Self::NEEDS;
+        match self {
+            Self::Slirp4netns => slirp4netns,
+            Self::Passt => passt,
+            Self::Qemu => qemu,
         }
     }
 
@@ -191,5 +204,9 @@ impl Link for Plugged {
 
     fn wait(&mut self, for_room: bool, timeout: Duration) -> Result<()> {
         self.link.wait(for_room, timeout)
+    }
+
+    fn process(&self) -> Option<u32> {
+        Some(self.process.child.id())
     }
 }

@@ -1,4 +1,6 @@
-//! What the guest has of a network stack: ARP, one TCP connection at a time, and a clock for what got lost.
+//! What the guest has of a network stack: ARP, one TCP connection at a time and a clock for what it lost, and UDP.
+
+mod datagrams;
 
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
@@ -34,6 +36,8 @@ pub(super) struct Stack {
     /// Until when what is being done must be finished.
     deadline: Instant,
     retransmissions: u64,
+    /// Of the guest and of the host: datagrams between others are not looked at.
+    datagrams: [u16; 2],
 }
 
 /// A connection, and the frames for it.
@@ -69,6 +73,7 @@ impl Stack {
             idle: None,
             deadline: Instant::now() + PATIENCE,
             retransmissions: 0,
+            datagrams: [0; 2],
         };
         while !stack.addresses.is_complete() {
             ensure!(Instant::now() < stack.deadline, "nobody answers ARP");
@@ -325,6 +330,12 @@ impl Stack {
                 let [guest, host] = [segment.ports[1], segment.ports[0]];
                 if let Some(flow) = flow.filter(|flow| flow.ports == [guest, host]) {
                     sink(flow.arrive(&segment));
+                }
+            }
+            Arrived::Datagram(datagram) => {
+                let [guest, host] = self.datagrams;
+                if connection.is_none() && datagram.ports == [host, guest] {
+                    sink(datagram.payload);
                 }
             }
             Arrived::ArpReply(reply) if reply.address == self.addresses.gateway => {

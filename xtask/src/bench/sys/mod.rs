@@ -4,7 +4,9 @@
 mod allocator;
 mod bare_ring;
 mod bare_socket;
+mod sending_socket;
 
 pub(super) use allocator::allocations;
 pub(super) use bare_ring::{BareReceive, BareTransmit};
 pub(super) use bare_socket::BareSocket;
+pub(super) use sending_socket::SendingSocket;

@@ -1,0 +1,125 @@
+use super::*;
+
+/// Work that takes no time, of two; the other one may fail.
+#[derive(Default)]
+struct Nothing {
+    fails_in: Option<usize>,
+    runs: usize,
+}
+
+impl Case for Nothing {
+    fn section(&self) -> String {
+        "nothing".to_owned()
+    }
+
+    fn name(&self) -> String {
+        "at all".to_owned()
+    }
+
+    fn unit(&self) -> Unit {
+        Unit::Frame
+    }
+
+    fn clock(&self) -> Clock {
+        Clock::Value
+    }
+
+    fn contestants(&self) -> Vec<Contestant> {
+        [("library", Role::Library), ("other", Role::Peer)]
+            .map(|(name, role)| Contestant::new(name, role))
+            .to_vec()
+    }
+
+    fn prepare(&mut self, _: usize) -> Outcome<()> {
+        Ok(())
+    }
+
+    fn run(&mut self, contestant: usize) -> Outcome<u64> {
+        if contestant == 0 {
+            return Ok(30);
+        }
+        self.runs += 1;
+        match self.fails_in == Some(self.runs) {
+            true => Err("it broke".into()),
+            false => Ok(10),
+        }
+    }
+
+    fn settle(&mut self, contestant: usize) -> Outcome<u64> {
+        Ok(contestant as u64)
+    }
+
+    fn latencies(&mut self, contestant: usize) -> Vec<u32> {
+        vec![7; contestant]
+    }
+}
+
+fn plan(only: &str) -> Plan {
+    Plan {
+        rounds: 3,
+        only: only.to_owned(),
+        ..Plan::default()
+    }
+}
+
+#[test]
+fn all_are_measured_and_compared() {
+    let row = Bench::new(plan("")).measure(&mut Nothing::default());
+    assert_eq!(row.id(), "nothing/at all");
+    let [library, other] = &*row.figures else {
+        panic!("{row:?}")
+    };
+    assert_eq!((library.cost.median, other.cost.median), (30.0, 10.0));
+    assert_eq!((other.units, other.lost), (30, 3));
+    assert_eq!(library.latency, None);
+    assert_eq!(other.latency.as_ref().map(|it| it.p999), Some(7.0));
+    let [compared] = &*row.comparisons else {
+        panic!("{row:?}")
+    };
+    assert_eq!(compared.value.median, 3.0);
+    assert_eq!(
+        (&*compared.contender, &*compared.reference),
+        ("library", "other")
+    );
+}
+
+#[test]
+fn whoever_fails_is_left_out_with_the_reason() {
+    let mut case = Nothing {
+        fails_in: Some(3),
+        ..Nothing::default()
+    };
+    let row = Bench::new(plan("")).measure(&mut case);
+    assert_eq!(row.figures.len(), 1);
+    assert_eq!(row.left_out[0].why, "it broke");
+    assert!(!row.left_out[0].is_failure);
+    assert!(row.comparisons.is_empty());
+}
+
+#[test]
+fn contestants_can_be_left_out() {
+    let row = Bench::new(plan("oth")).measure(&mut Nothing::default());
+    assert_eq!(row.figures.len(), 1);
+    assert_eq!(row.figures[0].contestant, "other");
+}
+
+#[test]
+fn rounds_of_several_processes_are_put_together() {
+    let gather = |fails_in| {
+        Bench::new(plan("")).gather(&mut Nothing {
+            fails_in,
+            ..Nothing::default()
+        })
+    };
+    let (mut first, second) = (gather(None), gather(None));
+    first.absorb(second);
+    assert_eq!(first.row().figures[1].units, 60);
+    assert_eq!(first.row().comparisons[0].value.median, 3.0);
+    // Whoever fails in one of them is out, whichever comes first.
+    first.absorb(gather(Some(2)));
+    assert_eq!(first.row().figures.len(), 1);
+    assert_eq!(first.row().left_out.len(), 1);
+    let mut failed = gather(Some(2));
+    failed.absorb(gather(None));
+    assert_eq!(failed.row().figures.len(), 1);
+}
