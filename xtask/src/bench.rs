@@ -75,7 +75,7 @@ pub(crate) struct Options {
     /// Measure other programs and libraries beside them, where they are installed
     #[arg(long)]
     peers: bool,
-    /// A first look: fewer rounds, and shorter
+    /// A first look: fewer rounds, shorter ones, and none on two CPUs
     #[arg(long)]
     quick: bool,
     /// Rounds for each row
@@ -229,7 +229,7 @@ impl Options {
 
     /// All sections, or where URIs are named, those that compare backends; each with the CPUs that it has.
     fn sections(&self, cpus: &Cpus) -> (Vec<(usize, Section)>, Vec<LeftOut>) {
-        let (field, left_out) = Field::new(&self.uris, self.peers);
+        let (field, mut left_out) = Field::new(&self.uris, self.peers);
         let mut sections = vec![
             frames::section(&field),
             stacks::section(&field),
@@ -245,6 +245,11 @@ impl Options {
         }
         let mut sections: Vec<_> = sections.into_iter().map(|it| (self.cpus, it)).collect();
         match cpus.count() {
+            2.. if self.cpus == 1 && self.quick => left_out.push(LeftOut {
+                what: "rows on two CPUs".to_owned(),
+                why: "--quick has no time for them".to_owned(),
+                is_failure: false,
+            }),
             2.. if self.cpus == 1 => {
                 sections.push((2, stacks::section_on_two_cpus(&field)));
                 sections.push((2, cables::section_on_two_cpus(&field)));

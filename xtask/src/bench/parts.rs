@@ -69,9 +69,9 @@ fn run(file: &Path, rounds: usize, name: &str) -> Result<Part> {
     Ok(serde_json::from_reader(BufReader::new(written))?)
 }
 
-/// Rounds of each process: as many processes as possible, but each has to warm up.
+/// Rounds of each process: several processes, but each has to warm up, which takes half as long as a round.
 fn split(rounds: usize) -> Vec<usize> {
-    let parts = rounds.clamp(1, 5);
+    let parts = rounds.div_ceil(2).clamp(1, 5);
     let of_part = |part| rounds / parts + usize::from(part < rounds % parts);
     (0..parts).map(of_part).collect()
 }
@@ -83,7 +83,7 @@ mod tests {
     #[test]
     fn no_round_is_lost_between_processes() {
         assert_eq!(split(1), [1]);
-        assert_eq!(split(3), [1, 1, 1]);
+        assert_eq!(split(3), [2, 1]);
         assert_eq!(split(15), [3, 3, 3, 3, 3]);
         assert_eq!(split(17), [4, 4, 3, 3, 3]);
     }

@@ -113,7 +113,7 @@ fn rounds(report: &Report) -> String {
     )
 }
 
-const READ: &str = "- Figures are medians of the rounds. In brackets are the quartiles: half of the rounds were between them.\n\
+const READ: &str = "- Figures are medians of the rounds. In brackets are the quartiles: at least half of the rounds were between them.\n\
                     - **Bold** names are this library's, in the words of `net_backend::open`. Those in *italics* are the same work done by hand, or a limit of the machine. \
                     The others are other programs and libraries.\n\
                     - Below the figures are quotients: of costs, where less is better and 1.02 is two percent more than the other; of rates, where more is better and 2.00 is twice the \
