@@ -11,6 +11,8 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 use net_backend::bench::Part;
 
+use super::sys::companion;
+
 /// What such a process is told beside what was typed.
 #[derive(Args, Debug)]
 pub(super) struct PartOptions {
@@ -60,10 +62,11 @@ pub(super) fn write(part: &Part, file: &Path) -> Result<()> {
 }
 
 fn run(file: &Path, rounds: usize, name: &str) -> Result<Part> {
-    let mut command = Command::new(env::current_exe()?);
+    // By this name, whatever has become of the file.
+    let mut command = Command::new("/proc/self/exe");
     command.args(env::args_os().skip(1)).arg("--part").arg(file);
     command.args(["--part-rounds", &rounds.to_string(), "--part-name", name]);
-    let status = command.status()?;
+    let status = companion(&mut command).status()?;
     ensure!(status.success(), "{name} ended early: {status}");
     let written = File::open(file).with_context(|| file.display().to_string())?;
     Ok(serde_json::from_reader(BufReader::new(written))?)
