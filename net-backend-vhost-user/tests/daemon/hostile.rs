@@ -67,7 +67,11 @@ impl Rig {
     fn greet(&self) -> Rude {
         let rude = self.connect();
         rude.say(SET_OWNER, &[], &[]);
-        rude.say(SET_FEATURES, &(1_u64 << 32 | 1 << 30).to_le_bytes(), &[]);
+        rude.say(
+            SET_FEATURES,
+            &((1_u64 << 32) | (1 << 30)).to_le_bytes(),
+            &[],
+        );
         rude.say(SET_PROTOCOL_FEATURES, &0x209_u64.to_le_bytes(), &[]);
         rude
     }
