@@ -43,6 +43,17 @@ impl Default for Turn {
     }
 }
 
+impl Turn {
+    /// What comes of it. A failure that came behind something else waits for the next turn, which meets it at once: the
+    /// driver is not left without its interrupt.
+    fn after(self, outcome: Result<(), Failure>) -> Result<Self, Failure> {
+        match outcome {
+            Err(failure) if self.frames + self.refused == 0 => Err(failure),
+            _ => Ok(self),
+        }
+    }
+}
+
 /// Why a turn ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -3,12 +3,12 @@
 use std::cell::{Cell, RefCell};
 use std::fmt;
 
-use net_backend::{GuestBuffers, Received, RxQueue};
+use net_backend::{GuestBuffers, Received, RxQueue, RxSlice};
 use virtio_queue::{Queue, QueueT};
 use vm_memory::{Bytes, GuestMemory};
 
 use super::chain::{Check, Direction, pieces};
-use super::rings::{Piece, Rings, Shown};
+use super::rings::{Piece, Rings};
 use super::{BURST, End, Failure, Turn};
 
 /// Where a header of 12 bytes says in how many buffers a frame is (virtio 1.2, 5.1.6).
@@ -21,7 +21,6 @@ pub struct Receive {
     room: Room,
     /// Chains that are offered for a frame, in order, and how many bytes each has.
     offered: RefCell<Vec<(u16, usize)>>,
-    shown: Shown,
 }
 
 /// How much room a frame is offered.
@@ -53,7 +52,6 @@ impl Receive {
             buffers: GuestBuffers::new(),
             room,
             offered: RefCell::new(Vec::new()),
-            shown: Shown::default(),
         }
     }
 
@@ -70,12 +68,11 @@ impl Receive {
     /// When the backend is gone, or the rings are not in the guest's memory.
     pub fn turn<M: GuestMemory>(&mut self, queue: &mut Queue, memory: &M) -> Result<Turn, Failure> {
         let rings = Rings::new(queue, memory)?;
-        let mut turn = Turn::default();
+        let (mut turn, before) = (Turn::default(), queue.next_used());
         rings.refuse_kicks();
         let outcome = self.burst(queue, &rings, memory, &mut turn);
-        turn.interrupt = self.shown.show(&rings, queue);
-        outcome?;
-        Ok(turn)
+        turn.interrupt = rings.show(queue, before);
+        turn.after(outcome)
     }
 
     fn burst<'m, M: GuestMemory>(
@@ -85,12 +82,18 @@ impl Receive {
         memory: &'m M,
         turn: &mut Turn,
     ) -> Result<(), Failure> {
-        while turn.end == End::More && turn.frames + turn.refused < BURST {
+        // Not until nothing is left: a driver can say other things each time it is looked at.
+        for _ in 0..BURST {
             self.frame(queue, rings, memory, turn)?;
-            if turn.end == End::NoBuffers && rings.ask_for_kicks(queue)? {
-                // Buffers came; or the same are there that do not suffice, which a kick will change.
-                let is_same = self.offered.borrow().len() == usize::from(rings.offered(queue)?);
-                turn.end = if is_same { End::NoBuffers } else { End::More };
+            if turn.end == End::NoBuffers {
+                // The same may be there that do not suffice: a kick says that there are more.
+                let seen = u16::try_from(self.offered.borrow().len()).unwrap_or(u16::MAX);
+                if rings.ask_for_kicks(queue, seen)? != seen {
+                    turn.end = End::More;
+                }
+            }
+            if turn.end != End::More {
+                break;
             }
         }
         Ok(())
@@ -166,7 +169,6 @@ impl Receive {
         let check = Check::default();
         let offered = &self.offered;
         offered.borrow_mut().clear();
-        let room = || -> usize { offered.borrow().iter().map(|(_, bytes)| bytes).sum() };
         let mut next = first;
         let heads = std::iter::from_fn(|| {
             let head = (next != last).then(|| rings.head(next));
@@ -176,17 +178,22 @@ impl Receive {
         let pieces = gather(rings, heads.fuse(), memory, needed, offered, &check);
         let noted = pieces.inspect(|piece| header.note(piece));
         let backend = &mut self.backend;
-        let received =
-            self.buffers
-                .with(noted, |pieces| match check.is_good() && room() >= needed {
-                    true => backend.recv(pieces),
-                    false => Ok(None),
-                })?;
+        let mut is_tried = false;
+        let received = self.buffers.with(noted, |pieces| {
+            let room = pieces.iter().map(RxSlice::len);
+            let is_enough = room.fold(0, usize::saturating_add) >= needed;
+            // A frame that is too long for all that a driver can offer is taken and lost, lest all others wait behind it.
+            is_tried = check.is_good() && (is_enough || check.is_all_of(rings.size()));
+            match is_tried {
+                true => backend.recv(pieces),
+                false => Ok(None),
+            }
+        })?;
         Ok(match received {
             Some(received) => Offer::Taken(received),
+            None if is_tried => Offer::NoFrame,
             None if check.is_bad() => Offer::Bad,
-            None if room() < needed => Offer::TooLittle,
-            None => Offer::NoFrame,
+            None => Offer::TooLittle,
         })
     }
 }
@@ -211,7 +218,8 @@ enum Offer {
     Bad,
 }
 
-/// Pieces of as many chains as it takes to have `needed` bytes. Which ones is noted, and whether they are good.
+/// Pieces of as many chains as it takes to have `needed` bytes. Which ones is noted, and whether they are good: none is
+/// empty.
 fn gather<'m, M: GuestMemory>(
     rings: &Rings<'m, M>,
     mut heads: impl Iterator<Item = u16>,
@@ -220,20 +228,25 @@ fn gather<'m, M: GuestMemory>(
     offered: &RefCell<Vec<(u16, usize)>>,
     check: &Check,
 ) -> impl Iterator<Item = Piece<'m, M>> {
-    let mut room = 0;
+    let mut room: usize = 0;
     let mut current = None;
     std::iter::from_fn(move || {
         loop {
             if let Some(piece) = current.as_mut().and_then(Iterator::next) {
                 let piece: Piece<'m, M> = piece;
-                room += piece.len();
                 if let Some((_, bytes)) = offered.borrow_mut().last_mut() {
-                    *bytes += piece.len();
+                    *bytes = piece.len().saturating_add(*bytes);
                 }
                 return Some(piece);
             }
-            if check.is_bad() || (current.is_some() && room >= needed) {
-                return None;
+            if let Some((_, bytes)) = offered.borrow().last() {
+                room = bytes.saturating_add(room);
+                if *bytes == 0 {
+                    check.fail();
+                }
+                if check.is_bad() || room >= needed {
+                    return None;
+                }
             }
             let head = heads.next()?;
             offered.borrow_mut().push((head, 0));
