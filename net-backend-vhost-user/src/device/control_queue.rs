@@ -1,59 +1,42 @@
 //! The control queue, of frontends that do not serve it themselves.
 
 use net_backend::Features;
-use std::io::{Read, Write};
 use vhost_user_backend::VringT;
-use virtio_queue::{DescriptorChain, QueueOwnedT, QueueT, Reader, Writer};
+use virtio_queue::QueueT;
 use vm_memory::GuestAddressSpace;
 
-use super::{Control, Device, Memory, Vring};
-use crate::control::{Answer, Command, LONGEST};
+use super::{Control, Device, Vring};
 use crate::features;
-
-/// Commands in one turn. A driver waits for the answer of each.
-const BURST: usize = 16;
+use crate::queue::{Answer, Command, Request, RingError};
 
 impl Device {
     /// Does what the driver asks for.
-    pub(super) fn serve_control(&self, vring: &Vring) -> Result<(), virtio_queue::Error> {
+    pub(super) fn serve_control(&self, vring: &Vring) -> Result<(), RingError> {
         let memory = self.memory.memory();
-        for _ in 0..BURST {
+        // No driver has more of them waiting; what comes later comes with a kick.
+        let most = vring.get_ref().get_queue().size();
+        for _ in 0..most {
+            let state = vring.get_ref();
+            if !state.is_enabled() || !state.get_queue().ready() {
+                return Ok(());
+            }
+            let Some(request) = Request::next(state.get_queue(), &*memory)? else {
+                return Ok(());
+            };
+            // Not under the queue's lock: it may be that all pairs are made anew.
+            drop(state);
+            let answer = request.command.map(|command| self.obey(command));
             let mut state = vring.get_mut();
             if !state.is_enabled() || !state.get_queue().ready() {
                 return Ok(());
             }
-            let mut chains = state.get_queue_mut().iter(&*memory)?;
-            let Some(chain) = chains.next() else {
-                return Ok(());
-            };
-            let head = chain.head_index();
-            // Not under the queue's lock: it may be that all pairs are made anew.
-            drop(state);
-            let written = self.command(chain, &memory);
-            let mut state = vring.get_mut();
-            state.add_used(head, written)?;
-            let _closed = state.signal_used_queue();
+            let answer = answer.unwrap_or(Answer::Refused);
+            if request.answer(answer, state.get_queue_mut(), &*memory)? {
+                // A frontend that closed it wants none.
+                let _closed = state.signal_used_queue();
+            }
         }
         Ok(())
-    }
-
-    /// Does one command; how many bytes were answered.
-    fn command(&self, chain: DescriptorChain<&Memory>, memory: &Memory) -> u32 {
-        let mut bytes = [0; LONGEST];
-        let read = Reader::new(memory, chain.clone()).map(|mut it| {
-            let length = it.available_bytes();
-            let command = bytes.get_mut(..length.min(LONGEST)).unwrap_or_default();
-            // Memory that cannot be read leaves zeros, which mean nothing.
-            let _unread = it.read_exact(command);
-            length
-        });
-        let command = read.ok().and_then(|length| bytes.get(..length));
-        let answer = match command.and_then(Command::decode) {
-            Some(command) => self.obey(command),
-            None => Answer::Refused,
-        };
-        let written = Writer::new(memory, chain).map(|mut it| it.write_all(&[answer.byte()]));
-        u32::from(matches!(written, Ok(Ok(()))))
     }
 
     fn obey(&self, command: Command) -> Answer {
@@ -80,8 +63,15 @@ impl Device {
         if pairs == 0 || pairs > self.queue_pairs() {
             return Answer::Refused;
         }
-        control.asked = Some(pairs);
+        let before = control.asked.replace(pairs);
         self.settle(control);
-        Answer::Done
+        let in_use = control.in_use.iter().take_while(|it| **it).count();
+        if usize::from(control.active) == in_use.min(pairs.into()) {
+            return Answer::Done;
+        }
+        // The driver goes on as before.
+        control.asked = before;
+        self.settle(control);
+        Answer::Refused
     }
 }

@@ -1,15 +1,18 @@
 //! A driver's virtqueues and a backend's queue pair: frames are moved without a copy besides the backend's own.
 //!
 //! Nothing here knows of vhost-user. A device model of one's own that has a [`Queue`](virtio_queue::Queue) and the
-//! guest's memory uses [`Transmit`] and [`Receive`] as the daemon does.
+//! guest's memory uses [`Transmit`] and [`Receive`] as the daemon does, and [`Request`] for a control queue.
 
 mod chain;
+mod control;
 mod receive;
 mod rings;
 #[cfg(test)]
 mod tests;
 mod transmit;
 
+pub use crate::control::{Answer, Command};
+pub use control::Request;
 pub use receive::Receive;
 pub use rings::RingError;
 pub use transmit::Transmit;
