@@ -48,7 +48,10 @@ impl Device {
                 if nic.contains(Features::CTRL_GUEST_OFFLOADS | offloads) =>
             {
                 match control.backend.set_receive_offloads(offloads) {
-                    Ok(()) => Answer::Done,
+                    Ok(()) => {
+                        control.offloads = Some(offloads);
+                        Answer::Done
+                    }
                     Err(error) => {
                         (self.tell)(&format!("receive offloads {offloads}: {error}"));
                         Answer::Refused
@@ -73,5 +76,129 @@ impl Device {
         control.asked = before;
         self.settle(control);
         Answer::Refused
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use net_backend::memory::{Loopback, PairConfig};
+    use net_backend::{
+        Activation, BorrowedDescriptor, Capabilities, Error, NetBackend, QueuePair, Uri,
+    };
+
+    use super::super::{DeviceOptions, Mutex, lock};
+    use super::*;
+
+    /// What the backend was made active with.
+    type Activations = Arc<Mutex<Vec<(u16, Features)>>>;
+
+    /// Comes back, with at most two pairs whatever it says.
+    struct Watched {
+        inner: Loopback,
+        activations: Activations,
+    }
+
+    impl NetBackend for Watched {
+        fn capabilities(&self) -> &Capabilities {
+            self.inner.capabilities()
+        }
+
+        fn activate(&mut self, with: &Activation) -> net_backend::Result<Vec<QueuePair>> {
+            let offloads = with.features & Features::RECEIVE_OFFLOADS;
+            lock(&self.activations).push((with.queue_pairs, offloads));
+            match with.queue_pairs {
+                ..=2 => self.inner.activate(with),
+                asked => Err(Error::QueuePairs {
+                    scheme: "watched",
+                    asked,
+                    most: 2,
+                }),
+            }
+        }
+
+        fn set_receive_offloads(&mut self, features: Features) -> net_backend::Result<()> {
+            self.inner.set_receive_offloads(features)
+        }
+
+        fn describe(&self) -> Uri {
+            self.inner.describe()
+        }
+
+        fn descriptors(&self) -> Vec<BorrowedDescriptor<'_>> {
+            self.inner.descriptors()
+        }
+    }
+
+    const RECEIVES: Features = Features::GUEST_CSUM.union(Features::GUEST_TSO4);
+
+    /// A device whose driver has set up four pairs and uses one.
+    fn device() -> (Device, Activations) {
+        let config = PairConfig {
+            queue_pairs: 4,
+            ..PairConfig::default()
+        };
+        let activations = Activations::default();
+        let backend = Watched {
+            inner: Loopback::new(&config).unwrap(),
+            activations: Arc::clone(&activations),
+        };
+        let device = Device::new(Box::new(backend), &DeviceOptions::default(), |_| ()).unwrap();
+        let mut control = device.control();
+        let nic = Features::VERSION_1 | Features::MQ | Features::CTRL_GUEST_OFFLOADS | RECEIVES;
+        control.acknowledged = nic.bits();
+        control.in_use.fill(true);
+        control.asked = Some(1);
+        device.settle(&mut control);
+        drop(control);
+        (device, activations)
+    }
+
+    #[test]
+    fn pairs_that_there_are_not_leave_those_that_there_were() {
+        let (device, activations) = device();
+        for (pairs, answer, active) in [
+            (2, Answer::Done, 2),
+            (0, Answer::Refused, 2),
+            (5, Answer::Refused, 2),
+            (u16::MAX, Answer::Refused, 2),
+            (3, Answer::Refused, 2),
+            (1, Answer::Done, 1),
+        ] {
+            assert_eq!(device.obey(Command::Pairs(pairs)), answer, "{pairs}");
+            assert_eq!(device.control().active, active, "{pairs}");
+        }
+        let pairs: Vec<u16> = lock(&activations).iter().map(|it| it.0).collect();
+        assert_eq!(pairs, [1, 2, 3, 2, 1]);
+    }
+
+    #[test]
+    fn offloads_stay_when_pairs_change_and_go_with_a_reset() {
+        let (device, activations) = device();
+        let offloads = Command::Offloads(Features::GUEST_CSUM);
+        assert_eq!(device.obey(offloads), Answer::Done);
+        assert_eq!(device.obey(Command::Pairs(2)), Answer::Done);
+        let mut control = device.control();
+        let acknowledged = control.acknowledged;
+        device.reset(&mut control);
+        control.acknowledged = acknowledged;
+        control.in_use.fill(true);
+        control.asked = Some(1);
+        device.settle(&mut control);
+        let expected = [(1, RECEIVES), (2, Features::GUEST_CSUM), (1, RECEIVES)];
+        assert_eq!(*lock(&activations), expected);
+    }
+
+    #[test]
+    fn what_was_not_negotiated_is_refused() {
+        let (device, _) = device();
+        let refused = |command| assert_eq!(device.obey(command), Answer::Refused, "{command:?}");
+        refused(Command::Offloads(Features::GUEST_TSO6 | RECEIVES));
+        // Segments without checksums.
+        refused(Command::Offloads(Features::GUEST_TSO4));
+        device.control().acknowledged = Features::VERSION_1.bits();
+        refused(Command::Pairs(1));
+        refused(Command::Offloads(Features::empty()));
     }
 }
