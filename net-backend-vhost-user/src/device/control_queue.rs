@@ -88,6 +88,8 @@ mod tests {
         Activation, BorrowedDescriptor, Capabilities, Error, NetBackend, QueuePair, Uri,
     };
 
+    use vhost_user_backend::VhostUserBackend;
+
     use super::super::{DeviceOptions, Mutex, lock};
     use super::*;
 
@@ -200,5 +202,17 @@ mod tests {
         device.control().acknowledged = Features::VERSION_1.bits();
         refused(Command::Pairs(1));
         refused(Command::Offloads(Features::empty()));
+    }
+
+    #[test]
+    fn frames_pass_on_when_dirty_memory_is_to_be_logged() {
+        let (device, activations) = device();
+        let acknowledged = device.control().acknowledged;
+        // `VHOST_F_LOG_ALL`
+        device.acked_features(acknowledged | 1 << 26);
+        assert_eq!(device.control().active, 1);
+        assert_eq!(lock(&activations).len(), 1);
+        device.acked_features(Features::VERSION_1.bits());
+        assert_eq!(device.control().active, 0);
     }
 }
