@@ -1,6 +1,6 @@
 //! Frames for the driver.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::fmt;
 
 use net_backend::{GuestBuffers, Received, RxQueue, RxSlice};
@@ -12,7 +12,7 @@ use super::rings::{Piece, Rings};
 use super::{BURST, End, Failure, Turn};
 
 /// Where a header of 12 bytes says in how many buffers a frame is (virtio 1.2, 5.1.6).
-const BUFFERS: [usize; 2] = [10, 11];
+const BUFFERS: usize = 10;
 
 /// Moves frames from a backend to a driver's receive queue.
 pub struct Receive {
@@ -119,8 +119,7 @@ impl Receive {
         };
         let first = queue.next_avail();
         let last = first.wrapping_add(rings.offered(queue)?);
-        let header = Header::default();
-        let offer = self.offer(rings, (first, last), memory, needed, &header)?;
+        let offer = self.offer(rings, (first, last), memory, needed)?;
         let offered = self.offered.borrow();
         let taken = match offer {
             // It does not fit in what the driver has; the chains are as good as before.
@@ -132,7 +131,7 @@ impl Receive {
                 turn.frames += 1;
                 let count = fill(queue, rings, &offered, received);
                 if count > 1 {
-                    header.tell(count);
+                    tell(rings, &offered, memory, count);
                 }
                 count
             }
@@ -164,7 +163,6 @@ impl Receive {
         (first, last): (u16, u16),
         memory: &'m M,
         needed: usize,
-        header: &Header<'m, M>,
     ) -> Result<Offer, Failure> {
         let check = Check::default();
         let offered = &self.offered;
@@ -176,10 +174,9 @@ impl Receive {
             head
         });
         let pieces = gather(rings, heads.fuse(), memory, needed, offered, &check);
-        let noted = pieces.inspect(|piece| header.note(piece));
         let backend = &mut self.backend;
         let mut is_tried = false;
-        let received = self.buffers.with(noted, |pieces| {
+        let received = self.buffers.with(pieces, |pieces| {
             let room = pieces.iter().map(RxSlice::len);
             let is_enough = room.fold(0, usize::saturating_add) >= needed;
             // A frame that is too long for all that a driver can offer is taken and lost, lest all others wait behind it.
@@ -275,46 +272,28 @@ fn fill<M: GuestMemory>(
     count
 }
 
-/// Where in guest memory the header says in how many buffers its frame is: the two bytes may be in two descriptors.
-struct Header<'m, M: GuestMemory> {
-    /// Bytes that were noted.
-    seen: Cell<usize>,
-    bytes: [RefCell<Option<Piece<'m, M>>>; 2],
-}
-
-impl<M: GuestMemory> Default for Header<'_, M> {
-    fn default() -> Self {
-        Self {
-            seen: Cell::new(0),
-            bytes: [RefCell::new(None), RefCell::new(None)],
+/// Says in the header in how many buffers its frame is: the two bytes may be in two descriptors.
+fn tell<'m, M: GuestMemory>(
+    rings: &Rings<'m, M>,
+    offered: &[(u16, usize)],
+    memory: &'m M,
+    count: u16,
+) {
+    let check = Check::default();
+    let heads = offered.iter().map(|(head, _)| *head);
+    let chains = heads.map(|head| pieces(rings, head, memory, Direction::Writable, &check));
+    let mut from: usize = 0;
+    for piece in chains.flatten() {
+        let value = count.to_le_bytes();
+        for (place, byte) in (BUFFERS..).zip(value) {
+            if let Some(at) = place.checked_sub(from) {
+                // It fails for a byte that is further on.
+                let _further = piece.write_obj(byte, at);
+            }
         }
-    }
-}
-
-impl<'m, M: GuestMemory> Header<'m, M> {
-    /// Looks at the next piece.
-    fn note(&self, piece: &Piece<'m, M>) {
-        let from = self.seen.get();
-        if from > BUFFERS[1] {
+        from = from.saturating_add(piece.len());
+        if from >= BUFFERS + value.len() {
             return;
-        }
-        self.seen.set(from + piece.len());
-        for (place, byte) in BUFFERS.iter().zip(&self.bytes) {
-            let within = place.checked_sub(from);
-            let found = within.and_then(|at| piece.subslice(at, 1).ok());
-            if found.is_some() {
-                byte.replace(found);
-            }
-        }
-    }
-
-    /// Writes it.
-    fn tell(&self, count: u16) {
-        for (value, byte) in count.to_le_bytes().into_iter().zip(&self.bytes) {
-            if let Some(byte) = &*byte.borrow() {
-                // One byte at its beginning is there.
-                let _written = byte.write_obj(value, 0);
-            }
         }
     }
 }

@@ -179,7 +179,8 @@ fn load<B: vm_memory::bitmap::BitmapSlice>(
     at: usize,
     order: Ordering,
 ) -> u16 {
-    slice.load::<u16>(at, order).map_or(0, u16::from_le)
+    let place = slice.get_atomic_ref::<AtomicU16>(at);
+    place.map_or(0, |place| u16::from_le(place.load(order)))
 }
 
 fn store<B: vm_memory::bitmap::BitmapSlice>(
