@@ -7,6 +7,7 @@ mod device;
 mod features;
 pub mod queue;
 mod relay;
+pub mod sandbox;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
+use net_backend_vhost_user::sandbox::{Sandbox, SandboxMode};
 use net_backend_vhost_user::{Daemon, Device, DeviceOptions, listen};
 
 /// A NIC for virtual machines, by vhost-user
@@ -20,6 +21,9 @@ struct Options {
     /// Queue pairs to offer; as many as the backend has, by default
     #[arg(long, value_name = "N")]
     queues: Option<u16>,
+    /// Keep out of reach what serving does not need; with `log`, system calls are told to the kernel's log instead of ending the process
+    #[arg(long, value_name = "on|off|log", default_value_t)]
+    sandbox: SandboxMode,
 }
 
 fn main() -> ExitCode {
@@ -33,7 +37,8 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
-    let backend = net_backend::open(&options.uri)?;
+    let mut sandbox = Sandbox::new(options.sandbox);
+    let backend = sandbox.open(&options.uri)?;
     let mut looks = DeviceOptions::default();
     looks.pairs = options.queues;
     let device = Device::new(backend, &looks, |what| {
@@ -41,6 +46,8 @@ fn run(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
     })?;
     let mut daemon = Daemon::new(Arc::new(device))?;
     let listener = listen(&options.socket)?;
+    sandbox.removes(&options.socket);
+    sandbox.enter(|what| eprintln!("net-backend-vhost-user: {what}"))?;
     loop {
         let (frontend, _) = listener.accept()?;
         daemon.serve(&frontend)?;

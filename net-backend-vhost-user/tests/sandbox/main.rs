@@ -1,0 +1,156 @@
+//! The daemon in its sandbox: it serves guests, and can do nothing else.
+#![cfg(target_os = "linux")]
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that finds something else is to end; it is no #[test], since others begin in a process of their own"
+)]
+
+mod attempts;
+mod daemon;
+mod frames;
+mod guest;
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+use std::{fs, os::unix};
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use net_backend_tap::testing::{Interface, NetworkNamespace, PacketSocket, allow_namespaces};
+
+use daemon::Daemon;
+use guest::Guest;
+
+/// For what is to come.
+const SOON: Duration = Duration::from_secs(20);
+
+fn main() -> ExitCode {
+    if let Some(code) = attempts::run() {
+        return code;
+    }
+    // First of all, while there is one thread.
+    let namespaces = allow_namespaces().map_err(|error| error.to_string());
+    let mut trials = attempts::trials();
+    trials.extend([
+        Trial::test("loopback_is_served", loopback_is_served),
+        Trial::test("slirp_is_served", slirp_is_served),
+        Trial::test(
+            "tftp_has_no_files_but_its_own",
+            tftp_has_no_files_but_its_own,
+        ),
+        Trial::test("commands_need_it_off", commands_need_it_off),
+        Trial::test("tap_is_served", move || tap_is_served(namespaces.clone())),
+    ]);
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
+
+fn loopback_is_served() -> Result<(), Failed> {
+    let daemon = Daemon::start("loopback:", 1, &[])?;
+    for _ in 0..3 {
+        let mut guest = Guest::connect(daemon.socket(), 1)?;
+        let frame = frames::ethernet([2; 6], [4; 6], 0x88b5, &[7; 100]);
+        guest.send(0, &frame)?;
+        assert_eq!(guest.receive(SOON), Some(frame));
+        daemon.assert_restricted()?;
+    }
+    Ok(())
+}
+
+fn slirp_is_served() -> Result<(), Failed> {
+    let daemon = Daemon::start("slirp:", 1, &[])?;
+    let mut guest = Guest::connect(daemon.socket(), 1)?;
+    guest.send(0, &frames::arp_request())?;
+    guest.receive_where(SOON, frames::is_arp_reply)?;
+    // Its own thread too.
+    assert!(daemon.threads()?.contains(&"slirp".to_owned()));
+    daemon.assert_restricted()
+}
+
+fn tftp_has_no_files_but_its_own() -> Result<(), Failed> {
+    let directory = tempfile::tempdir()?;
+    let [inside, outside] = ["inside", "outside"].map(|name| directory.path().join(name));
+    for (path, text) in [(&inside, "inner"), (&outside, "outer")] {
+        fs::create_dir(path)?;
+        fs::write(path.join("file"), text)?;
+    }
+    unix::fs::symlink(outside.join("file"), inside.join("link"))?;
+    let fetched = |name, options: &[&str]| fetch(&inside, name, options);
+    assert_eq!(fetched("file", &[])?, Some("inner".to_owned()));
+    assert_eq!(
+        fetched("link", &["--sandbox", "off"])?,
+        Some("outer".to_owned())
+    );
+    if !attempts::has_landlock() {
+        println!("skipped: this kernel has no Landlock");
+        return Ok(());
+    }
+    assert_eq!(fetched("link", &[])?, None);
+    Ok(())
+}
+
+/// What a guest gets by TFTP; `None` if it is told that there is nothing.
+fn fetch(directory: &Path, name: &str, options: &[&str]) -> Result<Option<String>, Failed> {
+    let uri = format!("slirp:?tftp={}", directory.display());
+    let daemon = Daemon::start(&uri, 1, options)?;
+    let mut guest = Guest::connect(daemon.socket(), 1)?;
+    // The host sends nothing to whom it does not know.
+    guest.send(0, &frames::arp_request())?;
+    guest.receive_where(SOON, frames::is_arp_reply)?;
+    guest.send(0, &frames::tftp_request(name))?;
+    let answer = guest.receive_where(SOON, |frame| frames::tftp_answer(frame).is_some())?;
+    Ok(frames::tftp_answer(&answer).flatten())
+}
+
+fn commands_need_it_off() -> Result<(), Failed> {
+    let uri = "slirp:?guestfwd=tcp::80-cmd:/bin/cat";
+    let said = Daemon::refusal(uri)?;
+    assert!(said.contains("guestfwd to a command"), "{said}");
+    assert!(said.contains("--sandbox off"), "{said}");
+    let daemon = Daemon::start(uri, 1, &["--sandbox", "off"])?;
+    Guest::connect(daemon.socket(), 1)?;
+    Ok(())
+}
+
+fn tap_is_served(namespaces: Result<(), String>) -> Result<(), Failed> {
+    let network =
+        namespaces.and_then(|()| NetworkNamespace::new().map_err(|error| error.to_string()));
+    let network = match network {
+        Ok(network) => network,
+        Err(error) => {
+            println!("skipped: no network to make taps in: {error}");
+            return Ok(());
+        }
+    };
+    network.run(|| {
+        let daemon = Daemon::start("tap:tap0?queues=2", 2, &[])?;
+        let far = PacketSocket::plain(&Interface::named("tap0"))?;
+        // Each driver that comes resets the tap, and switches one queue off and on.
+        for (turn, pairs) in [(1, 2), (2, 1), (3, 2)] {
+            let mut guest = Guest::connect(daemon.socket(), pairs)?;
+            let frame = frames::ethernet([0xff; 6], [2; 6], 0x88b5, &[turn; 64]);
+            for pair in 0..pairs {
+                guest.send(pair, &frame)?;
+                receive(&far, &frame)?;
+            }
+            far.send(&frame)?;
+            guest.receive_where(SOON, |it| it == frame)?;
+            daemon.assert_restricted()?;
+        }
+        Ok(())
+    })
+}
+
+fn receive(far: &PacketSocket, frame: &[u8]) -> Result<(), Failed> {
+    let mut buffer = [0; 2048];
+    loop {
+        match far.receive(&mut buffer, SOON)? {
+            None => return Err("nothing arrived on the tap".into()),
+            Some(length) if buffer.get(..length) == Some(frame) => return Ok(()),
+            // The host's own, about IPv6.
+            Some(_) => {}
+        }
+    }
+}
