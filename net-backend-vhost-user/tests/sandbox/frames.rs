@@ -8,7 +8,9 @@ const HOST: [u8; 6] = [0x52, 0x55, 10, 0, 2, 2];
 
 const ARP: u16 = 0x0806;
 const IPV4: u16 = 0x0800;
+const NAME_SERVER: [u8; 4] = [10, 0, 2, 3];
 const TFTP: u16 = 69;
+const DNS: u16 = 53;
 const PORT: u16 = 4000;
 
 pub(crate) fn ethernet(to: [u8; 6], from: [u8; 6], kind: u16, payload: &[u8]) -> Vec<u8> {
@@ -31,15 +33,12 @@ pub(crate) fn is_arp_reply(frame: &[u8]) -> bool {
 /// A request for this file (RFC 1350).
 pub(crate) fn tftp_request(name: &str) -> Vec<u8> {
     let payload = [b"\0\x01", name.as_bytes(), b"\0octet\0"].concat();
-    let length = u16::try_from(8 + payload.len()).unwrap();
-    let words = [PORT, TFTP, length, 0].map(u16::to_be_bytes).concat();
-    let udp = [&words[..], &payload].concat();
-    let length = u16::try_from(20 + udp.len()).unwrap().to_be_bytes();
-    let head = [0x45, 0, length[0], length[1], 0, 0, 0, 0, 64, 17, 0, 0];
-    let mut head = [&head[..], &GUEST_ADDRESS, &HOST_ADDRESS].concat();
-    let sum = checksum(&head);
-    head[10..12].copy_from_slice(&sum);
-    ethernet(HOST, GUEST, IPV4, &[head, udp].concat())
+    datagram(HOST_ADDRESS, TFTP, &payload)
+}
+
+/// Something for the name server.
+pub(crate) fn dns_request(payload: &[u8]) -> Vec<u8> {
+    datagram(NAME_SERVER, DNS, payload)
 }
 
 /// What the server answered, if this is from it; `None` in that if it is an error.
@@ -57,6 +56,19 @@ pub(crate) fn tftp_answer(frame: &[u8]) -> Option<Option<String>> {
         3 => Some(String::from_utf8(payload.get(4..)?.to_vec()).ok()),
         _ => Some(None),
     }
+}
+
+/// Of the guest's.
+fn datagram(to: [u8; 4], port: u16, payload: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(8 + payload.len()).unwrap();
+    let words = [PORT, port, length, 0].map(u16::to_be_bytes).concat();
+    let udp = [&words[..], payload].concat();
+    let length = u16::try_from(20 + udp.len()).unwrap().to_be_bytes();
+    let head = [0x45, 0, length[0], length[1], 0, 0, 0, 0, 64, 17, 0, 0];
+    let mut head = [&head[..], &GUEST_ADDRESS, &to].concat();
+    let sum = checksum(&head);
+    head[10..12].copy_from_slice(&sum);
+    ethernet(HOST, GUEST, IPV4, &[head, udp].concat())
 }
 
 /// RFC 1071.

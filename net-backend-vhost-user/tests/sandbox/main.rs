@@ -13,6 +13,7 @@ mod daemon;
 mod frames;
 mod guest;
 
+use std::net::{Ipv4Addr, UdpSocket};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
     }
     // First of all, while there is one thread.
     let namespaces = allow_namespaces().map_err(|error| error.to_string());
+    let others = namespaces.clone();
     let mut trials = attempts::trials();
     trials.extend([
         Trial::test("loopback_is_served", loopback_is_served),
@@ -42,6 +44,9 @@ fn main() -> ExitCode {
             tftp_has_no_files_but_its_own,
         ),
         Trial::test("commands_need_it_off", commands_need_it_off),
+        Trial::test("slirp_finds_the_name_server", move || {
+            slirp_finds_the_name_server(others.clone())
+        }),
         Trial::test("tap_is_served", move || tap_is_served(namespaces.clone())),
     ]);
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
@@ -114,15 +119,36 @@ fn commands_need_it_off() -> Result<(), Failed> {
     Ok(())
 }
 
+/// That of `/etc/resolv.conf`, which is read when it is first needed.
+fn slirp_finds_the_name_server(namespaces: Result<(), String>) -> Result<(), Failed> {
+    let text = fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
+    let mut servers = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("nameserver"));
+    let Some(address) = servers.find_map(|it| it.trim().parse::<Ipv4Addr>().ok()) else {
+        println!("skipped: this machine has no name server with an IPv4 address");
+        return Ok(());
+    };
+    let Some(network) = network(namespaces) else {
+        return Ok(());
+    };
+    network.run(move || {
+        Interface::named("lo").set_ipv4(address, 8)?;
+        let server = UdpSocket::bind((address, 53))?;
+        server.set_read_timeout(Some(SOON))?;
+        let daemon = Daemon::start("slirp:", 1, &[])?;
+        let mut guest = Guest::connect(daemon.socket(), 1)?;
+        guest.send(0, &frames::dns_request(b"a question"))?;
+        let mut buffer = [0; 100];
+        let (length, _) = server.recv_from(&mut buffer)?;
+        assert_eq!(buffer.get(..length), Some(&b"a question"[..]));
+        Ok(())
+    })
+}
+
 fn tap_is_served(namespaces: Result<(), String>) -> Result<(), Failed> {
-    let network =
-        namespaces.and_then(|()| NetworkNamespace::new().map_err(|error| error.to_string()));
-    let network = match network {
-        Ok(network) => network,
-        Err(error) => {
-            println!("skipped: no network to make taps in: {error}");
-            return Ok(());
-        }
+    let Some(network) = network(namespaces) else {
+        return Ok(());
     };
     network.run(|| {
         let daemon = Daemon::start("tap:tap0?queues=2", 2, &[])?;
@@ -141,6 +167,15 @@ fn tap_is_served(namespaces: Result<(), String>) -> Result<(), Failed> {
         }
         Ok(())
     })
+}
+
+/// One that nobody else is in, where that is possible.
+fn network(namespaces: Result<(), String>) -> Option<NetworkNamespace> {
+    let made = namespaces.and_then(|()| NetworkNamespace::new().map_err(|error| error.to_string()));
+    if let Err(error) = &made {
+        println!("skipped: there is no network for this test: {error}");
+    }
+    made.ok()
 }
 
 fn receive(far: &PacketSocket, frame: &[u8]) -> Result<(), Failed> {
