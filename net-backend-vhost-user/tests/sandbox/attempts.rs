@@ -4,6 +4,7 @@ use std::env;
 use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::net::TcpListener;
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, ExitCode, Output};
@@ -102,6 +103,11 @@ fn attempt_to(what: &str, directory: &str) {
                 let error = File::open(path).expect_err(path);
                 assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{path}");
             }
+            // What Landlock would allow.
+            let mut options = File::options();
+            let options = options.read(true).custom_flags(libc::O_PATH);
+            let error = options.open("/").expect_err("it is not looked at");
+            assert_eq!(error.kind(), ErrorKind::PermissionDenied);
         }
         "few-files" => {
             let resolver = Path::new("/etc/resolv.conf");
