@@ -49,6 +49,9 @@ pub(crate) fn trials() -> Vec<Trial> {
         Trial::test("what_serves_is_allowed", || {
             allowed("serve", "on", "loopback:")
         }),
+        Trial::test("panics_end_their_thread_only", || {
+            allowed("panic", "on", "loopback:")
+        }),
         Trial::test("programs_end_it", || ends("program", "loopback:")),
         Trial::test("programs_of_other_threads_end_it", || {
             ends("other-program", "loopback:")
@@ -95,6 +98,10 @@ fn attempt_to(what: &str, directory: &str) {
                 assert_eq!(thread.join().expect("no panic").len(), 1 << 20);
             }
         }
+        "panic" => {
+            let panics = thread::spawn(|| panic!("on purpose"));
+            panics.join().expect_err("it panics");
+        }
         "program" => drop(Command::new("true").status().expect("a program")),
         "network" => drop(TcpListener::bind("127.0.0.1:0").expect("a socket")),
         "signal" => drop(test_kill_process(getppid().expect("a parent"))),
@@ -139,6 +146,7 @@ fn attempt(what: &str, mode: &str, uri: &str) -> Result<Output, Failed> {
     let value = format!("{what} {mode} {uri} {}", directory.display());
     Ok(Command::new(env::current_exe()?)
         .env(ATTEMPT, value)
+        .env("RUST_BACKTRACE", "1")
         .output()?)
 }
 

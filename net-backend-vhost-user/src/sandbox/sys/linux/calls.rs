@@ -18,6 +18,8 @@ pub(super) const ALWAYS: &[c_long] = &[
     libc::SYS_readlinkat,
     libc::SYS_unlinkat,
     libc::SYS_fcntl,
+    // Where we are, which a panic wants to know.
+    libc::SYS_getcwd,
     libc::SYS_dup,
     // Sockets that are there, or that `socket` let be made.
     libc::SYS_accept,
