@@ -20,6 +20,7 @@ use std::time::Duration;
 use std::{fs, os::unix};
 
 use libtest_mimic::{Arguments, Failed, Trial};
+use net_backend::ErrorKind;
 use net_backend_tap::testing::{Interface, NetworkNamespace, PacketSocket, allow_namespaces};
 
 use daemon::Daemon;
@@ -151,7 +152,15 @@ fn tap_is_served(namespaces: Result<(), String>) -> Result<(), Failed> {
         return Ok(());
     };
     network.run(|| {
-        let daemon = Daemon::start("tap:tap0?queues=2", 2, &[])?;
+        let uri = "tap:tap0?queues=2";
+        match net_backend::open(uri).map_err(|error| (error.kind(), error)) {
+            Err((ErrorKind::Permission | ErrorKind::NotFound, error)) => {
+                println!("skipped: there are no taps: {error}");
+                return Ok(());
+            }
+            opened => drop(opened),
+        }
+        let daemon = Daemon::start(uri, 2, &[])?;
         let far = PacketSocket::plain(&Interface::named("tap0"))?;
         // Each driver that comes resets the tap, and switches one queue off and on.
         for (turn, pairs) in [(1, 2), (2, 1), (3, 2)] {

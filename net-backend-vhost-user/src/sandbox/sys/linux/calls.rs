@@ -112,6 +112,9 @@ pub(super) const OLDER: &[c_long] = &[];
 pub(super) const REQUESTS: &[libc::Ioctl] =
     &[libc::FIOCLEX, libc::FIONBIO, libc::FIONREAD, libc::TCGETS];
 
+/// Those of networks: interfaces in addresses of name servers, as `fe80::1%eth0`.
+pub(super) const INTERNET_REQUESTS: &[libc::Ioctl] = &[libc::SIOCGIFINDEX, libc::SIOCGIFNAME];
+
 /// Those of taps, see `net-backend-tap/src/sys/linux/`: what a reset of the guest's driver needs, and looking at the interface.
 pub(super) const TAP_REQUESTS: &[libc::Ioctl] = &[
     libc::SIOCGIFFLAGS,

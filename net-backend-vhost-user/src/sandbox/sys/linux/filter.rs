@@ -149,6 +149,9 @@ fn allowed(needs: &Needs) -> Result<BTreeMap<i64, Vec<SeccompRule>>, BackendErro
 
 fn requests(needs: &Needs) -> Vec<u64> {
     let mut all = calls::REQUESTS.to_vec();
+    if needs.internet {
+        all.extend(calls::INTERNET_REQUESTS);
+    }
     if needs.tap {
         all.extend(calls::TAP_REQUESTS);
     }
