@@ -38,9 +38,8 @@
 //! signals are blocked, as `posix_spawn` does. With [`SandboxMode::Log`] it is made,
 //! and the kernel's log has it (`journalctl -k --grep type=1326`). All the rest is as with [`SandboxMode::On`].
 //!
-//! Kernels without seccomp or Landlock, and other systems, have what there is of it, and what is missing is said once. On FreeBSD
-//! descriptors of backends are limited anyway (`docs/freebsd.md`), so that a VMM that embeds the library can call `cap_enter`; the daemon is not
-//! there, because `vhost-user-backend` needs epoll.
+//! Kernels without seccomp or Landlock have what there is of it, and what is missing is said once. FreeBSD's sandbox is capability mode,
+//! for which backends limit their descriptors (`docs/freebsd.md`); the daemon is not there, because `vhost-user-backend` waits with epoll.
 
 mod needs;
 mod sys;

@@ -16,7 +16,7 @@ use crate::sandbox::{Needs, SandboxError};
 /// # Errors
 ///
 /// What the system says.
-pub(crate) fn enter(
+pub(in crate::sandbox) fn enter(
     needs: &Needs,
     log: bool,
     tell: &mut dyn FnMut(&str),
@@ -31,7 +31,7 @@ pub(crate) fn enter(
 /// # Errors
 ///
 /// What the system says.
-pub(crate) fn restrict_thread(
+pub(in crate::sandbox) fn restrict_thread(
     needs: &Needs,
     tell: &mut dyn FnMut(&str),
 ) -> Result<(), SandboxError> {
