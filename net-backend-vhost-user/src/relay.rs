@@ -3,17 +3,20 @@
 //! QEMU enables the rings of every NIC before it has set features, which `vhost` refuses, as the standard says (vhost-user,
 //! `VHOST_USER_SET_VRING_ENABLE`). What was said too early is said again once features are set.
 
-use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::PollFlags;
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::io::Errno;
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
 };
+
+use crate::daemon::{Stop, Waited};
 
 /// Bytes of a header: request, flags, length of the rest (vhost-user, "Header").
 const HEADER: usize = 12;
@@ -27,21 +30,31 @@ const RINGS: usize = 256;
 
 /// Requests (vhost-user, "Front-end message types").
 const SET_FEATURES: u32 = 2;
+const SET_VRING_KICK: u32 = 12;
+const SET_VRING_CALL: u32 = 13;
+const SET_VRING_ERR: u32 = 14;
 const SET_VRING_ENABLE: u32 = 18;
 /// Flags: the version, and whether this is an answer, or one is wanted.
 const VERSION: u32 = 1;
 const REPLY: u32 = 1 << 2;
 const NEED_REPLY: u32 = 1 << 3;
 
-/// Passes messages between a frontend and the daemon until either has closed its end. Blocks.
+/// Passes messages between a frontend and the daemon until either has closed its end, or all is to end. Blocks.
 ///
 /// # Errors
 ///
 /// What the system says, or `InvalidData` for what is no message.
-pub(crate) fn relay(frontend: &UnixStream, daemon: &UnixStream) -> io::Result<()> {
+pub(crate) fn relay(frontend: &UnixStream, daemon: &UnixStream, stop: &Stop) -> io::Result<()> {
+    match pass(End(frontend, stop), End(daemon, stop)) {
+        Err(Halt::Failed(error)) => Err(error),
+        Ok(()) | Err(Halt::Stopped) => Ok(()),
+    }
+}
+
+fn pass(frontend: End<'_>, daemon: End<'_>) -> Result<(), Halt> {
     let mut early = Some(Vec::new());
     loop {
-        let [from_frontend, from_daemon] = ready(frontend, daemon)?;
+        let [from_frontend, from_daemon] = frontend.ready_or(&daemon)?;
         if from_frontend {
             let Some(message) = Message::receive(frontend)? else {
                 return Ok(());
@@ -61,6 +74,10 @@ pub(crate) fn relay(frontend: &UnixStream, daemon: &UnixStream) -> io::Result<()
                         message.send(daemon)?;
                     }
                 }
+                (SET_VRING_KICK | SET_VRING_CALL | SET_VRING_ERR, _) => {
+                    message.never_block();
+                    message.send(daemon)?;
+                }
                 _ => message.send(daemon)?,
             }
         }
@@ -73,6 +90,21 @@ pub(crate) fn relay(frontend: &UnixStream, daemon: &UnixStream) -> io::Result<()
     }
 }
 
+/// Why nothing is passed any more.
+#[derive(Debug)]
+enum Halt {
+    /// All is to end.
+    Stopped,
+    /// The system, or the frontend.
+    Failed(io::Error),
+}
+
+impl From<io::Error> for Halt {
+    fn from(error: io::Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
 /// One message, with its descriptors.
 struct Message {
     header: [u8; HEADER],
@@ -82,21 +114,21 @@ struct Message {
 
 impl Message {
     /// The next one; `None` at the end.
-    fn receive(mut from: &UnixStream) -> io::Result<Option<Self>> {
+    fn receive(from: End<'_>) -> Result<Option<Self>, Halt> {
         let mut header = [0; HEADER];
-        let (length, descriptors) = receive_some(from, &mut header)?;
+        let (length, descriptors) = from.receive_some(&mut header)?;
         let Some(missing) = header.get_mut(length..).filter(|_| length > 0) else {
             return Ok(None);
         };
-        from.read_exact(missing)?;
+        from.receive(missing)?;
         let [.., a, b, c, d] = header;
         let length = usize::try_from(u32::from_le_bytes([a, b, c, d])).unwrap_or(usize::MAX);
         if length > LONGEST {
             let error = format!("a message of {length} bytes; there are {LONGEST} at most");
-            return Err(io::Error::new(io::ErrorKind::InvalidData, error));
+            return Err(io::Error::new(io::ErrorKind::InvalidData, error).into());
         }
         let mut rest = vec![0; length];
-        from.read_exact(&mut rest)?;
+        from.receive(&mut rest)?;
         Ok(Some(Self {
             header,
             rest,
@@ -119,11 +151,21 @@ impl Message {
         u32::from_le_bytes([a, b, c, d])
     }
 
-    fn send(&self, mut to: &UnixStream) -> io::Result<()> {
+    fn send(&self, to: End<'_>) -> Result<(), Halt> {
         let bytes = [&self.header[..], &self.rest].concat();
         let descriptors: Vec<BorrowedFd<'_>> = self.descriptors.iter().map(AsFd::as_fd).collect();
-        let sent = send_some(to, &bytes, &descriptors)?;
-        to.write_all(bytes.get(sent..).unwrap_or_default())
+        to.send(&bytes, &descriptors)
+    }
+
+    /// Has reads and writes of the descriptors not block, so that a frontend that empties or fills its own holds up no thread. Those
+    /// of QEMU do not either.
+    fn never_block(&self) {
+        for descriptor in &self.descriptors {
+            let flags = fcntl_getfl(descriptor);
+            let set = flags.and_then(|flags| fcntl_setfl(descriptor, flags | OFlags::NONBLOCK));
+            // What cannot be set so is not what is expected, and is refused behind this.
+            let _unset = set;
+        }
     }
 
     /// The same, but nobody waits for an answer.
@@ -135,68 +177,102 @@ impl Message {
     }
 
     /// Says that it was done, if that is asked for.
-    fn acknowledge(&self, mut to: &UnixStream) -> io::Result<()> {
+    fn acknowledge(&self, to: End<'_>) -> Result<(), Halt> {
         if self.flags() & NEED_REPLY == 0 {
             return Ok(());
         }
         let header = [self.request(), VERSION | REPLY, 8].map(u32::to_le_bytes);
-        to.write_all(&[&header.concat()[..], &[0; 8]].concat())
+        to.send(&[&header.concat()[..], &[0; 8]].concat(), &[])
     }
 }
 
-fn receive_some(from: &UnixStream, into: &mut [u8]) -> io::Result<(usize, Vec<OwnedFd>)> {
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS))];
-    let mut control = RecvAncillaryBuffer::new(&mut space);
-    let received = loop {
-        let pieces = &mut [IoSliceMut::new(into)];
-        match recvmsg(from, pieces, &mut control, RecvFlags::CMSG_CLOEXEC) {
-            Err(Errno::INTR) => {}
-            received => break received?,
-        }
-    };
-    let mut descriptors = Vec::new();
-    for message in control.drain() {
-        if let RecvAncillaryMessage::ScmRights(rights) = message {
-            descriptors.extend(rights);
-        }
-    }
-    Ok((received.bytes, descriptors))
-}
+/// Our end of a connection. It waits only until all is to end.
+#[derive(Clone, Copy)]
+struct End<'a>(&'a UnixStream, &'a Stop);
 
-fn send_some(to: &UnixStream, bytes: &[u8], descriptors: &[BorrowedFd<'_>]) -> io::Result<usize> {
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS))];
-    let mut control = SendAncillaryBuffer::new(&mut space);
-    if !descriptors.is_empty() && !control.push(SendAncillaryMessage::ScmRights(descriptors)) {
-        let error = format!("{} descriptors in a message", descriptors.len());
-        return Err(io::Error::new(io::ErrorKind::InvalidData, error));
-    }
-    loop {
-        match sendmsg(
-            to,
-            &[IoSlice::new(bytes)],
-            &mut control,
-            SendFlags::NOSIGNAL,
-        ) {
-            Err(Errno::INTR) => {}
-            sent => return Ok(sent?),
+impl End<'_> {
+    /// Waits; which of the two has something, or is at its end.
+    fn ready_or(&self, other: &Self) -> Result<[bool; 2], Halt> {
+        let both = [self, other].map(|it| (it.0.as_fd(), PollFlags::IN));
+        match self.1.wait(both, None)? {
+            Waited::Ready(ready) => Ok(ready),
+            Waited::Stopped => Err(Halt::Stopped),
         }
     }
-}
 
-/// Waits; which of the two has something, or is at its end.
-fn ready(one: &UnixStream, other: &UnixStream) -> io::Result<[bool; 2]> {
-    loop {
-        let mut both = [one, other].map(|it| PollFd::new(it, PollFlags::IN));
-        match poll(&mut both, None) {
-            Err(Errno::INTR) => {}
-            Err(errno) => return Err(errno.into()),
-            Ok(_) => return Ok(both.map(|it| !it.revents().is_empty())),
+    fn wait(&self, flags: PollFlags) -> Result<(), Halt> {
+        match self.1.wait([(self.0.as_fd(), flags)], None)? {
+            Waited::Ready(_) => Ok(()),
+            Waited::Stopped => Err(Halt::Stopped),
         }
+    }
+
+    /// Waits for some bytes, and descriptors with them; none at the end.
+    fn receive_some(&self, into: &mut [u8]) -> Result<(usize, Vec<OwnedFd>), Halt> {
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS))];
+        let mut control = RecvAncillaryBuffer::new(&mut space);
+        let flags = RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT;
+        let received = loop {
+            let pieces = &mut [IoSliceMut::new(into)];
+            match recvmsg(self.0, pieces, &mut control, flags) {
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => self.wait(PollFlags::IN)?,
+                // It went before it had read what was sent to it.
+                Err(Errno::CONNRESET) => return Ok((0, Vec::new())),
+                received => break received.map_err(io::Error::from)?,
+            }
+        };
+        let mut descriptors = Vec::new();
+        for message in control.drain() {
+            if let RecvAncillaryMessage::ScmRights(rights) = message {
+                descriptors.extend(rights);
+            }
+        }
+        Ok((received.bytes, descriptors))
+    }
+
+    /// Waits for all of these bytes; descriptors with them are closed.
+    fn receive(&self, mut into: &mut [u8]) -> Result<(), Halt> {
+        while !into.is_empty() {
+            let (length, _closed) = self.receive_some(into)?;
+            if length == 0 {
+                let error = "a message was cut off";
+                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, error).into());
+            }
+            into = into.get_mut(length..).unwrap_or_default();
+        }
+        Ok(())
+    }
+
+    fn send(&self, mut bytes: &[u8], mut descriptors: &[BorrowedFd<'_>]) -> Result<(), Halt> {
+        while !bytes.is_empty() {
+            let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS))];
+            let mut control = SendAncillaryBuffer::new(&mut space);
+            if !descriptors.is_empty()
+                && !control.push(SendAncillaryMessage::ScmRights(descriptors))
+            {
+                let error = format!("{} descriptors in a message", descriptors.len());
+                return Err(io::Error::new(io::ErrorKind::InvalidData, error).into());
+            }
+            let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+            match sendmsg(self.0, &[IoSlice::new(bytes)], &mut control, flags) {
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => self.wait(PollFlags::OUT)?,
+                sent => {
+                    let sent = sent.map_err(io::Error::from)?;
+                    bytes = bytes.get(sent..).unwrap_or_default();
+                    // They went with the first byte.
+                    descriptors = &[];
+                }
+            }
+        }
+        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read, Write};
     use std::thread;
 
     use super::*;
@@ -205,6 +281,10 @@ mod tests {
         let length = u32::try_from(rest.len()).unwrap();
         let header = [request, flags, length].map(u32::to_le_bytes).concat();
         [&header, rest].concat()
+    }
+
+    fn start(near: UnixStream, far: UnixStream) -> thread::JoinHandle<io::Result<()>> {
+        thread::spawn(move || relay(&near, &far, &Stop::new()?))
     }
 
     fn read(mut from: &UnixStream, length: usize) -> Vec<u8> {
@@ -217,7 +297,7 @@ mod tests {
     fn rings_are_not_enabled_before_features_are_set() {
         let (mut frontend, near) = UnixStream::pair().unwrap();
         let (far, daemon) = UnixStream::pair().unwrap();
-        let relaying = thread::spawn(move || relay(&near, &far));
+        let relaying = start(near, far);
         let enable = |flags| message(SET_VRING_ENABLE, flags, &[0, 0, 0, 0, 1, 0, 0, 0]);
         frontend.write_all(&enable(VERSION | NEED_REPLY)).unwrap();
         let answer = message(SET_VRING_ENABLE, VERSION | REPLY, &[0; 8]);
@@ -237,12 +317,13 @@ mod tests {
     fn descriptors_come_with_their_message() {
         let (frontend, near) = UnixStream::pair().unwrap();
         let (far, daemon) = UnixStream::pair().unwrap();
-        let relaying = thread::spawn(move || relay(&near, &far));
+        let relaying = start(near, far);
         let (mut kept, given) = UnixStream::pair().unwrap();
         let sent = message(5, VERSION, &[7; 100]);
-        assert_eq!(send_some(&frontend, &sent, &[given.as_fd()]).unwrap(), 112);
+        let stop = Stop::new().unwrap();
+        End(&frontend, &stop).send(&sent, &[given.as_fd()]).unwrap();
         drop(given);
-        let arrived = Message::receive(&daemon).unwrap().unwrap();
+        let arrived = Message::receive(End(&daemon, &stop)).unwrap().unwrap();
         assert_eq!((arrived.rest, arrived.descriptors.len()), (vec![7; 100], 1));
         kept.write_all(b"x").unwrap();
         let descriptor = arrived.descriptors.into_iter().next().unwrap();
@@ -255,10 +336,52 @@ mod tests {
     fn what_is_no_message_ends_it() {
         let (mut frontend, near) = UnixStream::pair().unwrap();
         let (far, _daemon) = UnixStream::pair().unwrap();
-        let relaying = thread::spawn(move || relay(&near, &far));
+        let relaying = start(near, far);
         let header = [1, VERSION, u32::MAX].map(u32::to_le_bytes).concat();
         frontend.write_all(&header).unwrap();
         let error = relaying.join().unwrap().unwrap_err();
         assert!(error.to_string().contains("4294967295 bytes"), "{error}");
+    }
+
+    #[test]
+    fn what_is_cut_off_is_told() {
+        let (mut frontend, near) = UnixStream::pair().unwrap();
+        let (far, _daemon) = UnixStream::pair().unwrap();
+        let relaying = start(near, far);
+        let sent = message(5, VERSION, &[7; 100]);
+        frontend.write_all(&sent[..60]).unwrap();
+        drop(frontend);
+        let error = relaying.join().unwrap().unwrap_err();
+        assert!(error.to_string().contains("cut off"), "{error}");
+    }
+
+    #[test]
+    fn it_ends_when_told_even_within_a_message() {
+        for length in [0, 5, 60] {
+            let (mut frontend, near) = UnixStream::pair().unwrap();
+            let (far, _daemon) = UnixStream::pair().unwrap();
+            let stop = Stop::new().unwrap();
+            let told = stop.clone();
+            let relaying = thread::spawn(move || relay(&near, &far, &told));
+            let sent = message(5, VERSION, &[7; 100]);
+            frontend.write_all(&sent[..length]).unwrap();
+            stop.stop();
+            relaying.join().unwrap().unwrap();
+        }
+    }
+
+    #[test]
+    fn a_frontend_that_reads_nothing_holds_nobody_up() {
+        let (_frontend, near) = UnixStream::pair().unwrap();
+        let (far, mut daemon) = UnixStream::pair().unwrap();
+        let stop = Stop::new().unwrap();
+        let told = stop.clone();
+        let relaying = thread::spawn(move || relay(&near, &far, &told));
+        daemon.set_nonblocking(true).unwrap();
+        let sent = message(1, VERSION | REPLY, &[7; 4000]);
+        // Until all is full; what is cut off then does not matter.
+        while !relaying.is_finished() && daemon.write_all(&sent).is_ok() {}
+        stop.stop();
+        relaying.join().unwrap().unwrap();
     }
 }

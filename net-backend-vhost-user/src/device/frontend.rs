@@ -9,9 +9,6 @@ use vhost_user_backend::{VhostUserBackend, VringT};
 use virtio_queue::QueueT;
 use vm_memory::{GuestAddressSpace, GuestMemoryAtomic};
 use vmm_sys_util::epoll::EventSet;
-use vmm_sys_util::event::{
-    EventConsumer, EventFlag, EventNotifier, new_event_consumer_and_notifier,
-};
 
 use super::pair::Work;
 use super::{Control, Device, Listener, Memory, Vring, lock};
@@ -75,10 +72,6 @@ impl VhostUserBackend for Device {
         masks.collect()
     }
 
-    fn exit_event(&self, _: usize) -> Option<(EventConsumer, EventNotifier)> {
-        new_event_consumer_and_notifier(EventFlag::NONBLOCK | EventFlag::CLOEXEC).ok()
-    }
-
     /// The thread that serves a queue holds its lock, so that it is done with it.
     fn stop_vring(&self, queue: u32) -> io::Result<()> {
         let pair = usize::try_from(queue / 2).unwrap_or(usize::MAX);
@@ -90,7 +83,7 @@ impl VhostUserBackend for Device {
         Ok(())
     }
 
-    /// Errors would end the thread, so there are none.
+    /// Errors end the thread, so there is none but the one that is to.
     fn handle_event(
         &self,
         event: u16,
@@ -98,8 +91,11 @@ impl VhostUserBackend for Device {
         vrings: &[Vring],
         thread: usize,
     ) -> io::Result<()> {
-        let has_begun = self.notice(vrings, thread);
         let is = |listener| event == self.event(listener);
+        if is(Listener::Exit) {
+            return Err(io::ErrorKind::ConnectionAborted.into());
+        }
+        let has_begun = self.notice(vrings, thread);
         let work = Work {
             receive: has_begun || event == 0 || is(Listener::Receive) || is(Listener::Retry),
             transmit: has_begun || event == 1 || is(Listener::Transmit) || is(Listener::Retry),

@@ -6,8 +6,6 @@
 mod chain;
 mod receive;
 mod rings;
-#[cfg(test)]
-mod tests;
 mod transmit;
 
 pub use receive::Receive;

@@ -4,7 +4,7 @@ use net_backend::memory::{Loopback, PairConfig};
 use net_backend::{Activation, Features, NetBackend, QueuePair};
 use vm_memory::{Bytes, GuestAddress, GuestMemoryMmap};
 
-use super::{End, Receive, Transmit};
+use crate::queue::{End, Receive, Transmit};
 use crate::testing::{Descriptor, Driver, flags};
 
 type Memory = GuestMemoryMmap<()>;

@@ -4,9 +4,10 @@ mod control_queue;
 mod frontend;
 mod pair;
 
-use std::fmt;
+use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::{fmt, io};
 
 use net_backend::{
     Activation, Capabilities, Event, HeaderLength, LinkState, MacAddr, Mtu, NetBackend,
@@ -14,6 +15,8 @@ use net_backend::{
 use vhost_user_backend::bitmap::BitmapMmapRegion;
 use vhost_user_backend::{VringEpollHandler, VringMutex};
 use vm_memory::{GuestMemoryAtomic, GuestMemoryMmap};
+use vmm_sys_util::epoll::EventSet;
+use vmm_sys_util::eventfd::{EFD_NONBLOCK, EventFd};
 
 use crate::config_space::ConfigSpace;
 use crate::features;
@@ -61,6 +64,8 @@ struct Control {
     active: u16,
     /// The threads of this connection.
     pollers: Vec<Weak<VringEpollHandler<Arc<Device>>>>,
+    /// What ends them. It is there until all have seen it.
+    exit: Option<EventFd>,
     is_gone: bool,
 }
 
@@ -95,6 +100,7 @@ impl Device {
                 asked: None,
                 active: 0,
                 pollers: Vec::new(),
+                exit: None,
                 is_gone: false,
             }),
             memory: GuestMemoryAtomic::new(Memory::new()),
@@ -127,16 +133,29 @@ impl Device {
 
     /// Says which threads serve the connection that begins: those of
     /// [`VhostUserDaemon::get_epoll_handlers`](vhost_user_backend::VhostUserDaemon::get_epoll_handlers).
-    pub fn connected(&self, threads: &[Arc<VringEpollHandler<Arc<Self>>>]) {
+    ///
+    /// They end with [`disconnected`](Self::disconnected), which the daemon waits for when it is dropped.
+    ///
+    /// # Errors
+    ///
+    /// When the process has no descriptors left. The threads cannot be ended then.
+    pub fn connected(&self, threads: &[Arc<VringEpollHandler<Arc<Self>>>]) -> io::Result<()> {
         let mut control = self.control();
+        // `vhost-user-backend` has a way of its own, which costs a descriptor for each thread of each connection for ever.
+        let exit = control.exit.insert(EventFd::new(EFD_NONBLOCK)?);
+        for thread in threads {
+            let event = self.event(Listener::Exit).into();
+            thread.register_listener(exit.as_raw_fd(), EventSet::IN, event)?;
+        }
         control.pollers = threads.iter().map(Arc::downgrade).collect();
         let poller = Poller::new(&control, 0);
         if let (Some(source), Some(poller)) = (control.backend.events(), poller) {
             poller.watch(source, self.event(Listener::Events));
         }
+        Ok(())
     }
 
-    /// Ends what the connection began: the queues stop, and nothing is negotiated any more.
+    /// Ends what the connection began: the queues stop, their threads end, and nothing is negotiated any more.
     pub fn disconnected(&self) {
         let mut control = self.control();
         self.reset(&mut control);
@@ -144,6 +163,10 @@ impl Device {
             poller.forget(source, self.event(Listener::Events));
         }
         control.pollers.clear();
+        if let Some(exit) = &control.exit {
+            // It fails only when it was written to very often.
+            let _full = exit.write(1);
+        }
         drop(control);
         let memory = self.memory.lock();
         // Not the guest's any more.
@@ -262,6 +285,7 @@ enum Listener {
     Transmit,
     Retry,
     Events,
+    Exit,
 }
 
 /// A panic of another thread leaves nothing half done that matters here: queues are set up anew, or go on where they were.
