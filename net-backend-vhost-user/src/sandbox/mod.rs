@@ -127,6 +127,11 @@ impl Sandbox {
         Ok(net_backend::open_in(uri, &environment)?)
     }
 
+    /// Leaves it to read this file, or those in this directory.
+    pub fn reads(&mut self, path: &Path) {
+        self.needs.read.insert(path.to_owned());
+    }
+
     /// Leaves it to take away this file, or others in its directory.
     pub fn removes(&mut self, path: &Path) {
         self.needs.removes(path);

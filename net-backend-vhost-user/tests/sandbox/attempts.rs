@@ -32,6 +32,9 @@ pub(crate) fn run() -> Option<ExitCode> {
     let mut sandbox = Sandbox::new(mode);
     let _backend = sandbox.open(uri).expect("a backend");
     sandbox.removes(&directory.join("socket"));
+    if what == "remove" {
+        sandbox.reads(&directory.join("socket"));
+    }
     sandbox.enter(|what| println!("{what}")).expect("a sandbox");
     match what.strip_prefix("other-") {
         Some(what) => {
@@ -128,6 +131,7 @@ fn attempt_to(what: &str, directory: &str) {
         }
         "remove" => {
             let directory = Path::new(directory);
+            fs::read(directory.join("socket")).expect("the socket may be read");
             fs::remove_file(directory.join("socket")).expect("the socket may go");
             let elsewhere = fs::remove_file(directory.with_extension("file"));
             let kind = elsewhere.expect_err("it is in another directory").kind();

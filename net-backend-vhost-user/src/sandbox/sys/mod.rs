@@ -2,4 +2,4 @@
 
 mod linux;
 
-pub(super) use linux::{enter, restrict_thread};
+pub(crate) use linux::{enter, restrict_thread};

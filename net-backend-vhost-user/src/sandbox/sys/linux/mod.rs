@@ -16,7 +16,7 @@ use crate::sandbox::{Needs, SandboxError};
 /// # Errors
 ///
 /// What the system says.
-pub(in crate::sandbox) fn enter(
+pub(crate) fn enter(
     needs: &Needs,
     log: bool,
     tell: &mut dyn FnMut(&str),
@@ -31,7 +31,7 @@ pub(in crate::sandbox) fn enter(
 /// # Errors
 ///
 /// What the system says.
-pub(in crate::sandbox) fn restrict_thread(
+pub(crate) fn restrict_thread(
     needs: &Needs,
     tell: &mut dyn FnMut(&str),
 ) -> Result<(), SandboxError> {
