@@ -9,6 +9,10 @@ const HOST: [u8; 6] = [0x52, 0x55, 10, 0, 2, 2];
 const ARP: u16 = 0x0806;
 const IPV4: u16 = 0x0800;
 const NAME_SERVER: [u8; 4] = [10, 0, 2, 3];
+const TCP: u8 = 6;
+const UDP: u8 = 17;
+const SYN: u8 = 2;
+const ACK: u8 = 16;
 const TFTP: u16 = 69;
 const DNS: u16 = 53;
 const PORT: u16 = 4000;
@@ -45,7 +49,7 @@ pub(crate) fn dns_request(payload: &[u8]) -> Vec<u8> {
 pub(crate) fn tftp_answer(frame: &[u8]) -> Option<Option<String>> {
     let udp = frame.get(34..)?;
     let is_answer = frame.get(12..14) == Some(&IPV4.to_be_bytes())
-        && frame.get(23) == Some(&17)
+        && frame.get(23) == Some(&UDP)
         && udp.get(2..4) == Some(&PORT.to_be_bytes());
     if !is_answer {
         return None;
@@ -58,17 +62,53 @@ pub(crate) fn tftp_answer(frame: &[u8]) -> Option<Option<String>> {
     }
 }
 
-/// Of the guest's.
+/// The beginning of a TCP connection (RFC 9293).
+pub(crate) fn syn(to: [u8; 4], port: u16) -> Vec<u8> {
+    segment(to, port, [1, 0], SYN)
+}
+
+/// What completes it, if this is its answer.
+pub(crate) fn completion(frame: &[u8], to: [u8; 4], port: u16) -> Option<Vec<u8>> {
+    let is_answer = frame.get(26..30) == Some(&to)
+        && frame.get(34..36) == Some(&port.to_be_bytes())
+        && frame.get(47) == Some(&(SYN | ACK));
+    let begin = u32::from_be_bytes(*frame.get(38..)?.first_chunk()?);
+    is_answer.then(|| segment(to, port, [2, begin.wrapping_add(1)], ACK))
+}
+
+fn segment(to: [u8; 4], port: u16, numbers: [u32; 2], flags: u8) -> Vec<u8> {
+    let ports = [PORT, port].map(u16::to_be_bytes).concat();
+    let numbers = numbers.map(u32::to_be_bytes).concat();
+    let rest = [0x50, flags, 0xff, 0xff, 0, 0, 0, 0];
+    let mut segment = [&ports[..], &numbers, &rest].concat();
+    let pseudo = [&GUEST_ADDRESS[..], &to, &[0, TCP, 0, 20], &segment].concat();
+    segment[16..18].copy_from_slice(&checksum(&pseudo));
+    packet(to, TCP, &segment)
+}
+
+/// Whether a connection to this port of the guest begins.
+pub(crate) fn is_syn(frame: &[u8], port: u16) -> bool {
+    frame.get(12..14) == Some(&IPV4.to_be_bytes())
+        && frame.get(23) == Some(&TCP)
+        && frame.get(36..38) == Some(&port.to_be_bytes())
+        && frame.get(47) == Some(&SYN)
+}
+
+/// Of the guest's (RFC 768).
 fn datagram(to: [u8; 4], port: u16, payload: &[u8]) -> Vec<u8> {
     let length = u16::try_from(8 + payload.len()).unwrap();
     let words = [PORT, port, length, 0].map(u16::to_be_bytes).concat();
-    let udp = [&words[..], payload].concat();
-    let length = u16::try_from(20 + udp.len()).unwrap().to_be_bytes();
-    let head = [0x45, 0, length[0], length[1], 0, 0, 0, 0, 64, 17, 0, 0];
+    packet(to, UDP, &[&words[..], payload].concat())
+}
+
+/// Of the guest's (RFC 791).
+fn packet(to: [u8; 4], protocol: u8, payload: &[u8]) -> Vec<u8> {
+    let [high, low] = u16::try_from(20 + payload.len()).unwrap().to_be_bytes();
+    let head = [0x45, 0, high, low, 0, 0, 0, 0, 64, protocol, 0, 0];
     let mut head = [&head[..], &GUEST_ADDRESS, &to].concat();
     let sum = checksum(&head);
     head[10..12].copy_from_slice(&sum);
-    ethernet(HOST, GUEST, IPV4, &[head, udp].concat())
+    ethernet(HOST, GUEST, IPV4, &[&head[..], payload].concat())
 }
 
 /// RFC 1071.

@@ -13,11 +13,13 @@ mod daemon;
 mod frames;
 mod guest;
 
-use std::net::{Ipv4Addr, UdpSocket};
+use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::Duration;
-use std::{fs, os::unix};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+use std::{fs, io, os::unix};
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use net_backend::ErrorKind;
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
             "tftp_has_no_files_but_its_own",
             tftp_has_no_files_but_its_own,
         ),
+        Trial::test("slirp_forwards", slirp_forwards),
         Trial::test("commands_need_it_off", commands_need_it_off),
         Trial::test("slirp_finds_the_name_server", move || {
             slirp_finds_the_name_server(others.clone())
@@ -73,6 +76,53 @@ fn slirp_is_served() -> Result<(), Failed> {
     // Its own thread too.
     assert!(daemon.threads()?.contains(&"slirp".to_owned()));
     daemon.assert_restricted()
+}
+
+/// What is passed on to servers of the host, and from a socket in its file system.
+fn slirp_forwards() -> Result<(), Failed> {
+    let directory = tempfile::tempdir()?;
+    let [near, far] = ["near", "far"].map(|name| directory.path().join(name));
+    let (tcp, unix) = (TcpListener::bind("127.0.0.1:0")?, UnixListener::bind(&far)?);
+    tcp.set_nonblocking(true)?;
+    unix.set_nonblocking(true)?;
+    let uri = format!(
+        "slirp:?hostfwd=unix:{}-:22&guestfwd=tcp:10.0.2.100:80-tcp:{}&guestfwd=tcp:10.0.2.100:81-unix:{}",
+        near.display(),
+        tcp.local_addr()?,
+        far.display()
+    );
+    let daemon = Daemon::start(&uri, 1, &[])?;
+    let mut guest = Guest::connect(daemon.socket(), 1)?;
+    guest.send(0, &frames::arp_request())?;
+    guest.receive_where(SOON, frames::is_arp_reply)?;
+    connect(&mut guest, 80)?;
+    accepted(|| tcp.accept())?;
+    connect(&mut guest, 81)?;
+    accepted(|| unix.accept())?;
+    let _connected = UnixStream::connect(&near)?;
+    guest.receive_where(SOON, |frame| frames::is_syn(frame, 22))?;
+    daemon.assert_restricted()
+}
+
+/// To a server that `guestfwd` has made.
+fn connect(guest: &mut Guest, port: u16) -> Result<(), Failed> {
+    let server = [10, 0, 2, 100];
+    guest.send(0, &frames::syn(server, port))?;
+    let completion = |frame: &[u8]| frames::completion(frame, server, port);
+    let answer = guest.receive_where(SOON, |frame| completion(frame).is_some())?;
+    guest.send(0, &completion(&answer).unwrap_or_default())
+}
+
+fn accepted<T>(mut accept: impl FnMut() -> io::Result<T>) -> Result<T, Failed> {
+    let begin = Instant::now();
+    loop {
+        match accept() {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock && begin.elapsed() < SOON => {
+                sleep(Duration::from_millis(5));
+            }
+            accepted => return Ok(accepted?),
+        }
+    }
 }
 
 fn tftp_has_no_files_but_its_own() -> Result<(), Failed> {
