@@ -274,6 +274,7 @@ impl End<'_> {
 mod tests {
     use std::io::{Read, Write};
     use std::thread;
+    use std::time::Duration;
 
     use super::*;
 
@@ -379,8 +380,16 @@ mod tests {
         let relaying = thread::spawn(move || relay(&near, &far, &told));
         daemon.set_nonblocking(true).unwrap();
         let sent = message(1, VERSION | REPLY, &[7; 4000]);
-        // Until all is full; what is cut off then does not matter.
-        while !relaying.is_finished() && daemon.write_all(&sent).is_ok() {}
+        // Until all is full, and stays so; what is cut off then does not matter.
+        let mut refused = 0;
+        while refused < 100 {
+            if daemon.write(&sent).is_ok_and(|length| length > 0) {
+                refused = 0;
+            } else {
+                refused += 1;
+                thread::sleep(Duration::from_millis(1));
+            }
+        }
         stop.stop();
         relaying.join().unwrap().unwrap();
     }

@@ -123,7 +123,7 @@ fn freebsd(workspace: &Workspace, toolchain: &Toolchain, targets: Option<&str>) 
     cargo
         .env("RUSTC_BOOTSTRAP", "1")
         .args(["clippy", "-Zbuild-std", "--target", FREEBSD])
-        .args(["--workspace", "--exclude", env!("CARGO_PKG_NAME")])
+        .args(only_libraries(workspace))
         .args(targets)
         .args(["--all-features", "--target-dir"])
         .arg(directory(workspace, FREEBSD))
@@ -134,6 +134,12 @@ fn freebsd(workspace: &Workspace, toolchain: &Toolchain, targets: Option<&str>) 
         cargo.args(["-A", "dead-code"]);
     }
     steps::run(&mut cargo)
+}
+
+/// Arguments for what is not only for this machine, as the command and the first program of its guests are.
+fn only_libraries(workspace: &Workspace) -> impl Iterator<Item = &str> {
+    let libraries = workspace.libraries();
+    libraries.flat_map(|package| ["--package", package.name.as_str()])
 }
 
 fn core(

@@ -94,7 +94,7 @@ impl<'m, M: GuestMemory> Rings<'m, M> {
     pub(super) fn put(&self, queue: &mut Queue, head: u16, written: u32) {
         let next = queue.next_used();
         let at = ELEMENTS + 8 * usize::from(next % self.size);
-        let element = u64::from(head) | u64::from(written) << 32;
+        let element = u64::from(head) | (u64::from(written) << 32);
         if let Ok(place) = self.used.get_ref::<u64>(at) {
             place.store(element.to_le());
         }

@@ -125,7 +125,7 @@ fn exactly_the_pages_that_were_written_are_logged() {
     log.read_exact_at(&mut bits, 0).unwrap();
     let pages = (0_u64..).zip(
         bits.iter()
-            .flat_map(|byte| (0..8).map(move |bit| byte >> bit & 1)),
+            .flat_map(|byte| (0..8).map(move |bit| (byte >> bit) & 1)),
     );
     let dirty: Vec<u64> = pages
         .filter(|page| page.1 == 1)

@@ -1,5 +1,6 @@
 //! Ways to a device: listening, connecting, inherited, several in one process.
 
+use std::io::{Read, Write};
 use std::net::UdpSocket;
 use std::os::unix::net::{UnixListener, UnixStream};
 
@@ -37,6 +38,21 @@ fn a_descriptor_that_is_connected_is_one_frontend() {
     assert!(program.is_alive());
     drop(guest);
     assert!(program.wait().success());
+}
+
+#[test]
+fn a_frontend_behind_a_descriptor_sees_the_end_while_others_are_served() {
+    let home = Home::new();
+    let socket = home.path("socket");
+    let (mut near, far) = UnixStream::pair().unwrap();
+    let other = format!("--device=socket={},uri=loopback:", socket.display());
+    let words = ["--device=fd=3,uri=loopback:", &other];
+    let mut program = home.start_with(far.into(), &words);
+    program.wait_for(&socket);
+    near.write_all(&[0xff; 12]).unwrap();
+    assert!(near.read(&mut [0; 100]).is_ok_and(|length| length == 0));
+    works(&mut Guest::boot(&socket, Looks::default()));
+    assert!(program.is_alive());
 }
 
 #[test]

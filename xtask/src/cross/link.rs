@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::image::Image;
 use super::zig::Zig;
-use super::{FREEBSD, directory};
+use super::{FREEBSD, directory, only_libraries};
 use crate::steps;
 use crate::toolchain::Toolchain;
 use crate::workspace::Workspace;
@@ -83,7 +83,7 @@ fn cargo(workspace: &Workspace, toolchain: &Toolchain, zig: &Zig) -> Result<Comm
         .envs(zig.environment())
         // Without words like --tests, which would make tests of the examples too.
         .args(["test", "--no-run", "-Zbuild-std", "--target", FREEBSD])
-        .args(["--workspace", "--exclude", env!("CARGO_PKG_NAME")])
+        .args(only_libraries(workspace))
         .args(["--features", &features(workspace).join(",")])
         .args(["--message-format", "json-render-diagnostics"])
         .arg("--target-dir")
