@@ -78,12 +78,14 @@ impl Daemon {
             for (key, value) in [("NoNewPrivs", "1"), ("Seccomp", "2")] {
                 assert_eq!(field(&status, key), Some(value), "{key} of {name}");
             }
-            for key in ["CapInh", "CapPrm", "CapEff", "CapAmb"] {
-                assert_eq!(
-                    field(&status, key),
-                    Some("0000000000000000"),
-                    "{key} of {name}"
-                );
+            // Whoever may not change the bounding set keeps it.
+            let bounding = may_bound()?.then_some("CapBnd");
+            for key in ["CapInh", "CapPrm", "CapEff", "CapAmb"]
+                .into_iter()
+                .chain(bounding)
+            {
+                let value = field(&status, key);
+                assert_eq!(value, Some("0000000000000000"), "{key} of {name}");
             }
         }
         Ok(())
@@ -119,4 +121,11 @@ fn field<'a>(status: &'a str, key: &str) -> Option<&'a str> {
     let mut lines = status.lines();
     let value = lines.find_map(|line| line.strip_prefix(key)?.strip_prefix(':'));
     value.map(str::trim)
+}
+
+/// Whether this process, and those that it starts, have `CAP_SETPCAP`.
+fn may_bound() -> Result<bool, Failed> {
+    let status = fs::read_to_string("/proc/self/status")?;
+    let effective = field(&status, "CapEff").unwrap_or_default();
+    Ok(u64::from_str_radix(effective, 16)? & 1 << 8 != 0)
 }
