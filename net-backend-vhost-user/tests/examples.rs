@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::process::Command;
 
-/// Runs an example that pings by `loopback:`, and by `slirp:` where there is libslirp.
+/// Runs an example that pings by `loopback:`, also when that is busy for nearly every frame, and by `slirp:` where there is libslirp.
 fn run(name: &str, words: &[&str]) {
     let program = std::env::current_exe().unwrap();
     let programs = program.parent().and_then(Path::parent).unwrap();
@@ -15,7 +15,7 @@ fn run(name: &str, words: &[&str]) {
         "{} is missing; `cargo build --examples --features testing` makes it, and so does `cargo test` without --test",
         example.display()
     );
-    for uri in ["loopback:", "slirp:"] {
+    for uri in ["loopback:", "loopback:?capacity=1", "slirp:"] {
         if let Err(error) = net_backend::connect(uri) {
             let required = std::env::var("NET_BACKEND_REQUIRE").unwrap_or_default();
             let mut required = required.split(',');
