@@ -1,7 +1,6 @@
 //! Network backends as vhost-user devices.
 
 mod config_space;
-mod control;
 mod daemon;
 mod device;
 mod features;

@@ -4,6 +4,7 @@
 //! guest's memory uses [`Transmit`] and [`Receive`] as the daemon does, and [`Request`] for a control queue.
 
 mod chain;
+mod command;
 mod control;
 mod receive;
 mod rings;
@@ -11,7 +12,7 @@ mod rings;
 mod tests;
 mod transmit;
 
-pub use crate::control::{Answer, Command};
+pub use command::{Answer, Command};
 pub use control::Request;
 pub use receive::Receive;
 pub use rings::RingError;
