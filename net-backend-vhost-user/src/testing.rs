@@ -2,15 +2,10 @@
 
 #![expect(
     clippy::expect_used,
-    clippy::indexing_slicing,
     clippy::missing_panics_doc,
     clippy::panic,
     reason = "a test whose rings are nowhere is to end; the type says so"
 )]
-
-mod guest;
-pub mod hostile;
-mod script;
 
 use std::ops::Deref;
 use std::sync::atomic::{Ordering, fence};
@@ -65,7 +60,9 @@ impl Descriptor {
         }
     }
 
-    fn encode(&self) -> [u8; 16] {
+    /// It, in memory.
+    #[must_use]
+    pub fn encode(&self) -> [u8; 16] {
         let mut bytes = [0; 16];
         let fields = self.address.to_le_bytes().into_iter();
         let fields = fields

@@ -6,8 +6,8 @@ use vm_memory::{Bytes, GuestMemory, Permissions};
 
 use super::RingError;
 use super::chain::{Check, Direction, Walk};
+use super::command::{Answer, Command, LONGEST};
 use super::rings::{Piece, Rings};
-use crate::control::{Answer, Command, LONGEST};
 
 /// A command of the driver's that waits for its answer. It stays in the queue until then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

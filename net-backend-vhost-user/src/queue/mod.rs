@@ -4,12 +4,13 @@
 //! guest's memory uses [`Transmit`] and [`Receive`] as the daemon does, and [`Request`] for a control queue.
 
 mod chain;
+mod command;
 mod control;
 mod receive;
 mod rings;
 mod transmit;
 
-pub use crate::control::{Answer, Command};
+pub use command::{Answer, Command};
 pub use control::Request;
 pub use receive::Receive;
 pub use rings::RingError;

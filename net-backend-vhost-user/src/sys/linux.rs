@@ -2,8 +2,6 @@
 
 #[path = "../config_space.rs"]
 pub(crate) mod config_space;
-#[path = "../control.rs"]
-pub(crate) mod control;
 #[path = "../daemon/mod.rs"]
 pub(crate) mod daemon;
 #[path = "../device/mod.rs"]

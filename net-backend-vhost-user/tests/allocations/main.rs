@@ -1,5 +1,6 @@
 //! Turns ask for no memory once they are warm.
 
+#![cfg(target_os = "linux")]
 #![expect(
     clippy::indexing_slicing,
     clippy::unwrap_used,

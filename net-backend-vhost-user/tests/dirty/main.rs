@@ -1,6 +1,7 @@
 //! Pages that the device writes to are dirty, all of them and no others: a guest that moves to another host while it runs
 //! has nothing else to go by.
 
+#![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "tests may fail so")]
 
 mod guest;

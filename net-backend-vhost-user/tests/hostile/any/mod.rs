@@ -1,5 +1,8 @@
-//! Guests that do anything: bytes say what, so that fuzz targets and property tests make them up. What has to hold all the
-//! same is asserted here.
+//! Guests that do anything: bytes say what, so that fuzz targets, which take this file from here, and property tests make them
+//! up. What has to hold all the same is asserted here.
+
+mod guest;
+mod script;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,10 +14,12 @@ use net_backend::{
 };
 use virtio_queue::{Queue, QueueT};
 
-use super::guest::{BUFFER, Guest, RINGS};
-use super::script::Script;
-use super::{Descriptor, Driver};
-use crate::queue::{Answer, BURST, Command, Failure, Receive, Request, Transmit, Turn};
+use guest::{BUFFER, Guest, RINGS};
+use net_backend_vhost_user::queue::{
+    Answer, BURST, Command, Failure, Receive, Request, Transmit, Turn,
+};
+use net_backend_vhost_user::testing::{Descriptor, Driver};
+use script::Script;
 
 /// Pieces that a backend is given at once, at most.
 const MOST_PIECES: usize = 4096;
@@ -28,7 +33,7 @@ const STEPS: usize = 200;
 ///
 /// If a turn does more than it may, writes where it may not or without marking it dirty, or if an honest driver cannot use
 /// the device afterwards.
-pub fn frames(script: &[u8]) {
+pub(crate) fn frames(script: &[u8]) {
     let mut script = Script::new(script);
     let mut nic = Nic::new(&mut script);
     let guest = Guest::new();
@@ -51,7 +56,7 @@ pub fn frames(script: &[u8]) {
 /// # Panics
 ///
 /// As [`frames`].
-pub fn commands(script: &[u8]) {
+pub(crate) fn commands(script: &[u8]) {
     let mut script = Script::new(script);
     let guest = Guest::new();
     let mut queues = [guest.queue(0, &mut script)];

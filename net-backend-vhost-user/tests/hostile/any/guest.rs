@@ -10,7 +10,7 @@ use vm_memory::{
 };
 
 use super::script::Script;
-use super::{Descriptor, flags};
+use net_backend_vhost_user::testing::{Descriptor, flags};
 
 /// Where the rings of an honest driver are, and a buffer of 16 KiB. So far from each other are the rings of queues.
 pub(super) const RINGS: u64 = 0;

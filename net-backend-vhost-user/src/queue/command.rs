@@ -3,7 +3,7 @@
 use net_backend::Features;
 
 /// Bytes of a command that are looked at: class, command, and up to eight bytes of data.
-pub(crate) const LONGEST: usize = 10;
+pub(super) const LONGEST: usize = 10;
 
 /// What a driver asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub enum Command {
 
 impl Command {
     /// What these bytes mean; `None` if nothing, or nothing that was offered.
-    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
+    pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
         match *bytes {
             [4, 0, low, high] => Some(Self::Pairs(u16::from_le_bytes([low, high]))),
             [5, 0, a, b, c, d, e, f, g, h] => {
@@ -42,7 +42,7 @@ pub enum Answer {
 
 impl Answer {
     /// The byte that says it.
-    pub(crate) fn byte(self) -> u8 {
+    pub(super) fn byte(self) -> u8 {
         match self {
             Self::Done => 0,
             Self::Refused => 1,
