@@ -85,6 +85,6 @@ mod tests {
     fn behind_the_end_there_are_zeros_and_too_much_is_refused() {
         assert_eq!(SPACE.read(10, 6), [0xdc, 5, 0, 0, 0, 0]);
         assert_eq!(SPACE.read(u32::MAX, 2), [0, 0]);
-        assert_eq!(SPACE.read(0, 257), []);
+        assert!(SPACE.read(0, 257).is_empty());
     }
 }

@@ -7,7 +7,8 @@ pub(crate) const LONGEST: usize = 10;
 
 /// What a driver asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Command {
+#[non_exhaustive]
+pub enum Command {
     /// `VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET`: use so many queue pairs.
     Pairs(u16),
     /// `VIRTIO_NET_CTRL_GUEST_OFFLOADS_SET`: receive with these offloads.
@@ -32,7 +33,7 @@ impl Command {
 
 /// What a driver is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Answer {
+pub enum Answer {
     /// `VIRTIO_NET_OK`
     Done,
     /// `VIRTIO_NET_ERR`

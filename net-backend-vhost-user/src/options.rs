@@ -6,6 +6,8 @@ use std::str::FromStr;
 use clap::{ArgGroup, Parser};
 use net_backend::{MacAddr, MacAddrError};
 
+use crate::sandbox::SandboxMode;
+
 /// A NIC for virtual machines, by vhost-user
 ///
 /// Serves any backend of net-backend as a virtio-net device to QEMU, Cloud Hypervisor, crosvm and others. The network stays when a
@@ -52,6 +54,11 @@ pub(crate) struct Options {
     /// End when the virtual machine has gone
     #[arg(long)]
     pub(crate) once: bool,
+    /// Keep out of reach what serving does not need
+    ///
+    /// With `log`, system calls that are not needed are made, and told to the kernel's log, instead of ending the process.
+    #[arg(long, value_name = "on|off|log", default_value_t)]
+    pub(crate) sandbox: SandboxMode,
     /// Say as JSON what this is, and end; everything else is ignored
     #[arg(long)]
     print_capabilities: bool,

@@ -2,10 +2,15 @@
 
 #![expect(
     clippy::expect_used,
+    clippy::indexing_slicing,
     clippy::missing_panics_doc,
     clippy::panic,
     reason = "a test whose rings are nowhere is to end; the type says so"
 )]
+
+mod guest;
+pub mod hostile;
+mod script;
 
 use std::ops::Deref;
 use std::sync::atomic::{Ordering, fence};

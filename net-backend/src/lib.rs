@@ -34,6 +34,7 @@
 //! - `netmap` (default): netmap ports of Linux and FreeBSD, with VALE switches, pipes and monitors,
 //! - `netgraph` (default): nodes of FreeBSD's netgraph, with bridges and devices,
 //! - `vm-memory`: send and receive frames in guest memory of rust-vmm's `vm-memory`,
+//! - `smoltcp`: any backend as a device of the TCP/IP stack smoltcp,
 //! - `testing`: the conformance suite, for backends of your own,
 //! - `bench`: what `cargo xtask bench` measures with, for backends of your own.
 
@@ -42,6 +43,8 @@ pub mod bench;
 pub mod compat;
 mod drivers;
 mod open;
+#[cfg(feature = "smoltcp")]
+pub mod smoltcp;
 
 pub use drivers::{drivers, registry};
 pub use net_backend_core::*;

@@ -76,7 +76,7 @@ pub(crate) struct Options {
     /// Measure other programs and libraries beside them, where they are installed
     #[arg(long)]
     peers: bool,
-    /// A first look: fewer rounds, and shorter
+    /// A first look: fewer rounds, shorter ones, and none on two CPUs
     #[arg(long)]
     quick: bool,
     /// Rounds for each row
@@ -123,7 +123,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         return judge.finish(&report);
     }
     if options.setup {
-        needs::ensure(&options.needs(), true)?;
+        needs::ensure(NEEDS, true)?;
+        if options.peers {
+            needs::install_some(&[&stacks::NEEDS[..], cables::NEEDS].concat());
+        }
     }
     optimized("bench")?;
     let mut report = options.report()?;
@@ -147,12 +150,6 @@ impl Options {
         );
         ensure!(self.cpus >= 1, "--cpus is 1 or more");
         Ok(())
-    }
-
-    fn needs(&self) -> Vec<Need> {
-        let peers = [&stacks::NEEDS[..], cables::NEEDS].concat();
-        let peers = if self.peers { peers } else { Vec::new() };
-        [NEEDS, &peers].concat()
     }
 
     /// Whether nothing is left out that could be measured.
@@ -204,11 +201,13 @@ impl Options {
             .count_allocations(sys::allocations)
             .on_progress(move |it| shown.round(it));
         let mut measured = Vec::new();
+        // Tables and goals have `tcp/upload`.
+        let only = self.only.replacen('/', " ", 1);
         for (count, make) in cases {
             // What a case makes has the CPUs of this thread.
             cpus.keep_to(count)?;
             match make() {
-                Ok(case) if case.name().contains(&self.only) => {
+                Ok(case) if case.name().contains(&only) => {
                     measured.push(bench.gather(&mut Adapted(case)));
                 }
                 Ok(_) => {}
@@ -230,7 +229,11 @@ impl Options {
 
     /// All sections, or where URIs are named, those that compare backends; each with the CPUs that it has.
     fn sections(&self, cpus: &Cpus) -> (Vec<(usize, Section)>, Vec<LeftOut>) {
-        let (field, left_out) = Field::new(&self.uris, self.peers);
+        if !machine::needs_network(&self.only) {
+            let sections = [Section::of(netgraph::cases().collect()), netmap::section()];
+            return (sections.map(|it| (self.cpus, it)).into(), Vec::new());
+        }
+        let (field, mut left_out) = Field::new(&self.uris, self.peers);
         let mut sections = vec![
             frames::section(&field),
             stacks::section(&field),
@@ -247,6 +250,11 @@ impl Options {
         }
         let mut sections: Vec<_> = sections.into_iter().map(|it| (self.cpus, it)).collect();
         match cpus.count() {
+            2.. if self.cpus == 1 && self.quick => left_out.push(LeftOut {
+                what: "rows on two CPUs".to_owned(),
+                why: "--quick has no time for them".to_owned(),
+                is_failure: false,
+            }),
             2.. if self.cpus == 1 => {
                 sections.push((2, stacks::section_on_two_cpus(&field)));
                 sections.push((2, cables::section_on_two_cpus(&field)));

@@ -43,6 +43,20 @@ pub(crate) fn ensure(needs: &[Need], setup: bool) -> Result<()> {
     install(&packages)
 }
 
+/// Installs what is missing of what can be done without, for `--setup`: what a system does not have keeps nothing else away.
+pub(crate) fn install_some(needs: &[Need]) {
+    let missing = needs.iter().filter(|need| !is_met(need));
+    let missing: Vec<&str> = missing.map(|need| need.package).collect();
+    if missing.is_empty() || install(&missing).is_ok() {
+        return;
+    }
+    for package in missing {
+        if let Err(error) = install(&[package]) {
+            println!("--setup: goes on without {package}: {error:#}");
+        }
+    }
+}
+
 /// Installs Debian packages, for `--setup`.
 ///
 /// # Errors

@@ -18,6 +18,7 @@ use super::{Daemon, DaemonError, Endpoint, Stop};
 use crate::device::{Device, DeviceOptions};
 use crate::duplicate;
 use crate::options::{DeviceArgument, Options, Place};
+use crate::sandbox::{Sandbox, SandboxError};
 
 /// What `--print-capabilities` prints (QEMU, docs/interop/vhost-user.json, `VHostUserBackendCapabilities`): NICs have no features there.
 const CAPABILITIES: &str = "{\n  \"type\": \"net\"\n}";
@@ -46,12 +47,14 @@ fn serve(options: &Options) -> Result<(), Box<dyn Error>> {
     end_with_signals(&stop)?;
     let arguments = options.devices();
     // Sockets are there when all is ready to be used.
-    let daemons = arguments.iter().map(daemon);
+    let mut sandbox = Sandbox::new(options.sandbox);
+    let daemons = arguments.iter().map(|it| daemon(it, &mut sandbox));
     let daemons = daemons.collect::<Result<Vec<_>, _>>()?;
     let endpoints = arguments.iter().map(|it| endpoint(it, options.once));
     let endpoints = endpoints.collect::<Result<Vec<_>, _>>()?;
     let pid_file = options.pid_file.as_deref().map(PidFile::write);
     let _pid_file = pid_file.transpose()?;
+    enter(sandbox, &arguments, options)?;
     let files: Vec<_> = endpoints.iter().filter_map(Endpoint::file).collect();
 
     let (sender, ended) = mpsc::channel();
@@ -69,6 +72,24 @@ fn serve(options: &Options) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// Leaves what is needed to take sockets and the file of the process away.
+fn enter(
+    mut sandbox: Sandbox,
+    arguments: &[DeviceArgument],
+    options: &Options,
+) -> Result<(), SandboxError> {
+    for argument in arguments {
+        if let Place::Listen(path) = &argument.place {
+            sandbox.removes(path);
+        }
+    }
+    if let Some(path) = &options.pid_file {
+        sandbox.reads(path);
+        sandbox.removes(path);
+    }
+    sandbox.enter(say)
+}
+
 fn end_with_signals(stop: &Stop) -> io::Result<()> {
     let is_second = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
@@ -80,8 +101,8 @@ fn end_with_signals(stop: &Stop) -> io::Result<()> {
     Ok(())
 }
 
-fn daemon(argument: &DeviceArgument) -> Result<Daemon, Box<dyn Error>> {
-    let backend = net_backend::open(&argument.uri)?;
+fn daemon(argument: &DeviceArgument, sandbox: &mut Sandbox) -> Result<Daemon, Box<dyn Error>> {
+    let backend = sandbox.open(&argument.uri)?;
     let options = DeviceOptions {
         pairs: argument.queues,
         mac: argument.mac,

@@ -1,59 +1,42 @@
 //! The control queue, of frontends that do not serve it themselves.
 
 use net_backend::Features;
-use std::io::{Read, Write};
 use vhost_user_backend::VringT;
-use virtio_queue::{DescriptorChain, QueueOwnedT, QueueT, Reader, Writer};
+use virtio_queue::QueueT;
 use vm_memory::GuestAddressSpace;
 
-use super::{Control, Device, Memory, Vring};
-use crate::control::{Answer, Command, LONGEST};
+use super::{Control, Device, Vring};
 use crate::features;
-
-/// Commands in one turn. A driver waits for the answer of each.
-const BURST: usize = 16;
+use crate::queue::{Answer, Command, Request, RingError};
 
 impl Device {
     /// Does what the driver asks for.
-    pub(super) fn serve_control(&self, vring: &Vring) -> Result<(), virtio_queue::Error> {
+    pub(super) fn serve_control(&self, vring: &Vring) -> Result<(), RingError> {
         let memory = self.memory.memory();
-        for _ in 0..BURST {
+        // No driver has more of them waiting; what comes later comes with a kick.
+        let most = vring.get_ref().get_queue().size();
+        for _ in 0..most {
+            let state = vring.get_ref();
+            if !state.is_enabled() || !state.get_queue().ready() {
+                return Ok(());
+            }
+            let Some(request) = Request::next(state.get_queue(), &*memory)? else {
+                return Ok(());
+            };
+            // Not under the queue's lock: it may be that all pairs are made anew.
+            drop(state);
+            let answer = request.command.map(|command| self.obey(command));
             let mut state = vring.get_mut();
             if !state.is_enabled() || !state.get_queue().ready() {
                 return Ok(());
             }
-            let mut chains = state.get_queue_mut().iter(&*memory)?;
-            let Some(chain) = chains.next() else {
-                return Ok(());
-            };
-            let head = chain.head_index();
-            // Not under the queue's lock: it may be that all pairs are made anew.
-            drop(state);
-            let written = self.command(chain, &memory);
-            let mut state = vring.get_mut();
-            state.add_used(head, written)?;
-            let _closed = state.signal_used_queue();
+            let answer = answer.unwrap_or(Answer::Refused);
+            if request.answer(answer, state.get_queue_mut(), &*memory)? {
+                // A frontend that closed it wants none.
+                let _closed = state.signal_used_queue();
+            }
         }
         Ok(())
-    }
-
-    /// Does one command; how many bytes were answered.
-    fn command(&self, chain: DescriptorChain<&Memory>, memory: &Memory) -> u32 {
-        let mut bytes = [0; LONGEST];
-        let read = Reader::new(memory, chain.clone()).map(|mut it| {
-            let length = it.available_bytes();
-            let command = bytes.get_mut(..length.min(LONGEST)).unwrap_or_default();
-            // Memory that cannot be read leaves zeros, which mean nothing.
-            let _unread = it.read_exact(command);
-            length
-        });
-        let command = read.ok().and_then(|length| bytes.get(..length));
-        let answer = match command.and_then(Command::decode) {
-            Some(command) => self.obey(command),
-            None => Answer::Refused,
-        };
-        let written = Writer::new(memory, chain).map(|mut it| it.write_all(&[answer.byte()]));
-        u32::from(matches!(written, Ok(Ok(()))))
     }
 
     fn obey(&self, command: Command) -> Answer {
@@ -65,7 +48,10 @@ impl Device {
                 if nic.contains(Features::CTRL_GUEST_OFFLOADS | offloads) =>
             {
                 match control.backend.set_receive_offloads(offloads) {
-                    Ok(()) => Answer::Done,
+                    Ok(()) => {
+                        control.offloads = Some(offloads);
+                        Answer::Done
+                    }
                     Err(error) => {
                         (self.tell)(&format!("receive offloads {offloads}: {error}"));
                         Answer::Refused
@@ -80,8 +66,153 @@ impl Device {
         if pairs == 0 || pairs > self.queue_pairs() {
             return Answer::Refused;
         }
-        control.asked = Some(pairs);
+        let before = control.asked.replace(pairs);
         self.settle(control);
-        Answer::Done
+        let in_use = control.in_use.iter().take_while(|it| **it).count();
+        if usize::from(control.active) == in_use.min(pairs.into()) {
+            return Answer::Done;
+        }
+        // The driver goes on as before.
+        control.asked = before;
+        self.settle(control);
+        Answer::Refused
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use net_backend::memory::{Loopback, PairConfig};
+    use net_backend::{
+        Activation, BorrowedDescriptor, Capabilities, Error, NetBackend, QueuePair, Uri,
+    };
+
+    use vhost_user_backend::VhostUserBackend;
+
+    use super::super::{DeviceOptions, Mutex, lock};
+    use super::*;
+
+    /// What the backend was made active with.
+    type Activations = Arc<Mutex<Vec<(u16, Features)>>>;
+
+    /// Comes back, with at most two pairs whatever it says.
+    struct Watched {
+        inner: Loopback,
+        activations: Activations,
+    }
+
+    impl NetBackend for Watched {
+        fn capabilities(&self) -> &Capabilities {
+            self.inner.capabilities()
+        }
+
+        fn activate(&mut self, with: &Activation) -> net_backend::Result<Vec<QueuePair>> {
+            let offloads = with.features & Features::RECEIVE_OFFLOADS;
+            lock(&self.activations).push((with.queue_pairs, offloads));
+            match with.queue_pairs {
+                ..=2 => self.inner.activate(with),
+                asked => Err(Error::QueuePairs {
+                    scheme: "watched",
+                    asked,
+                    most: 2,
+                }),
+            }
+        }
+
+        fn set_receive_offloads(&mut self, features: Features) -> net_backend::Result<()> {
+            self.inner.set_receive_offloads(features)
+        }
+
+        fn describe(&self) -> Uri {
+            self.inner.describe()
+        }
+
+        fn descriptors(&self) -> Vec<BorrowedDescriptor<'_>> {
+            self.inner.descriptors()
+        }
+    }
+
+    const RECEIVES: Features = Features::GUEST_CSUM.union(Features::GUEST_TSO4);
+
+    /// A device whose driver has set up four pairs and uses one.
+    fn device() -> (Device, Activations) {
+        let config = PairConfig {
+            queue_pairs: 4,
+            ..PairConfig::default()
+        };
+        let activations = Activations::default();
+        let backend = Watched {
+            inner: Loopback::new(&config).unwrap(),
+            activations: Arc::clone(&activations),
+        };
+        let device = Device::new(Box::new(backend), &DeviceOptions::default(), |_| ()).unwrap();
+        let mut control = device.control();
+        let nic = Features::VERSION_1 | Features::MQ | Features::CTRL_GUEST_OFFLOADS | RECEIVES;
+        control.acknowledged = nic.bits();
+        control.in_use.fill(true);
+        control.asked = Some(1);
+        device.settle(&mut control);
+        drop(control);
+        (device, activations)
+    }
+
+    #[test]
+    fn pairs_that_there_are_not_leave_those_that_there_were() {
+        let (device, activations) = device();
+        for (pairs, answer, active) in [
+            (2, Answer::Done, 2),
+            (0, Answer::Refused, 2),
+            (5, Answer::Refused, 2),
+            (u16::MAX, Answer::Refused, 2),
+            (3, Answer::Refused, 2),
+            (1, Answer::Done, 1),
+        ] {
+            assert_eq!(device.obey(Command::Pairs(pairs)), answer, "{pairs}");
+            assert_eq!(device.control().active, active, "{pairs}");
+        }
+        let pairs: Vec<u16> = lock(&activations).iter().map(|it| it.0).collect();
+        assert_eq!(pairs, [1, 2, 3, 2, 1]);
+    }
+
+    #[test]
+    fn offloads_stay_when_pairs_change_and_go_with_a_reset() {
+        let (device, activations) = device();
+        let offloads = Command::Offloads(Features::GUEST_CSUM);
+        assert_eq!(device.obey(offloads), Answer::Done);
+        assert_eq!(device.obey(Command::Pairs(2)), Answer::Done);
+        let mut control = device.control();
+        let acknowledged = control.acknowledged;
+        device.reset(&mut control);
+        control.acknowledged = acknowledged;
+        control.in_use.fill(true);
+        control.asked = Some(1);
+        device.settle(&mut control);
+        let expected = [(1, RECEIVES), (2, Features::GUEST_CSUM), (1, RECEIVES)];
+        assert_eq!(*lock(&activations), expected);
+    }
+
+    #[test]
+    fn what_was_not_negotiated_is_refused() {
+        let (device, _) = device();
+        let refused = |command| assert_eq!(device.obey(command), Answer::Refused, "{command:?}");
+        refused(Command::Offloads(Features::GUEST_TSO6 | RECEIVES));
+        // Segments without checksums.
+        refused(Command::Offloads(Features::GUEST_TSO4));
+        device.control().acknowledged = Features::VERSION_1.bits();
+        refused(Command::Pairs(1));
+        refused(Command::Offloads(Features::empty()));
+    }
+
+    #[test]
+    fn frames_pass_on_when_dirty_memory_is_to_be_logged() {
+        let (device, activations) = device();
+        let acknowledged = device.control().acknowledged;
+        // `VHOST_F_LOG_ALL`
+        device.acked_features(acknowledged | 1 << 26);
+        assert_eq!(device.control().active, 1);
+        assert_eq!(lock(&activations).len(), 1);
+        device.acked_features(Features::VERSION_1.bits());
+        assert_eq!(device.control().active, 0);
     }
 }

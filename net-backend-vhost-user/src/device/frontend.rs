@@ -36,7 +36,9 @@ impl VhostUserBackend for Device {
 
     fn acked_features(&self, features: u64) {
         let control = &mut *self.control();
-        if control.acknowledged != features && control.active > 0 {
+        // Not for bits of the transport: QEMU changes one when it begins to move a guest that runs.
+        let is_other = features::of_nic(control.acknowledged) != features::of_nic(features);
+        if is_other && control.active > 0 {
             control.in_use.fill(false);
             self.settle(control);
         }

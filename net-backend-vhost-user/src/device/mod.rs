@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::{fmt, io};
 
 use net_backend::{
-    Activation, Capabilities, Event, HeaderLength, LinkState, MacAddr, Mtu, NetBackend,
+    Activation, Capabilities, Event, Features, HeaderLength, LinkState, MacAddr, Mtu, NetBackend,
 };
 use vhost_user_backend::bitmap::BitmapMmapRegion;
 use vhost_user_backend::{VringEpollHandler, VringMutex};
@@ -60,6 +60,8 @@ struct Control {
     in_use: Vec<bool>,
     /// Pairs that the driver asked for on the control queue.
     asked: Option<u16>,
+    /// Offloads to receive with that the driver asked for there, while it did.
+    offloads: Option<Features>,
     /// Pairs that are active.
     active: u16,
     /// The threads of this connection.
@@ -98,6 +100,7 @@ impl Device {
                 acknowledged: 0,
                 in_use: vec![false; pairs.into()],
                 asked: None,
+                offloads: None,
                 active: 0,
                 pollers: Vec::new(),
                 exit: None,
@@ -183,6 +186,7 @@ impl Device {
     fn reset(&self, control: &mut Control) {
         control.in_use.fill(false);
         control.asked = None;
+        control.offloads = None;
         control.acknowledged = 0;
         self.settle(control);
     }
@@ -206,7 +210,9 @@ impl Device {
             return;
         }
         let nic = features::of_nic(control.acknowledged);
-        let with = Activation::negotiated(nic, wanted);
+        let offloads = control.offloads.unwrap_or(Features::RECEIVE_OFFLOADS);
+        let others = nic - Features::RECEIVE_OFFLOADS;
+        let with = Activation::negotiated(nic & (offloads | others), wanted);
         match control.backend.activate(&with) {
             Ok(pairs) => {
                 control.active = wanted;

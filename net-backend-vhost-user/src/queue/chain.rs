@@ -24,27 +24,63 @@ pub(super) enum Direction {
     Writable,
 }
 
-/// What is found out about a chain while its pieces are taken.
-#[derive(Debug, Default)]
-pub(super) struct Check(Cell<State>);
+/// What is found out about the chains of one frame while their pieces are taken.
+#[derive(Debug)]
+pub(super) struct Check {
+    state: Cell<State>,
+    /// Steps that are left: descriptors that are read, and pieces of memory that they are in.
+    left: Cell<usize>,
+    /// Descriptors of the queue's own table that were read.
+    own: Cell<usize>,
+}
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    #[default]
     Unknown,
     Good,
     Bad,
 }
 
 impl Check {
+    /// Steps for one frame at most, over all chains that it is offered: a driver can have descriptors be read over and
+    /// over, and have one be in many regions.
+    const STEPS: usize = 4 * MOST;
+
     /// Whether all pieces were as they should be. Asked for when there are no more.
     pub(super) fn is_good(&self) -> bool {
-        self.0.get() == State::Good
+        self.state.get() == State::Good
     }
 
     /// Whether something was wrong.
     pub(super) fn is_bad(&self) -> bool {
-        self.0.get() == State::Bad
+        self.state.get() == State::Bad
+    }
+
+    /// Something is wrong.
+    pub(super) fn fail(&self) {
+        self.state.set(State::Bad);
+    }
+
+    /// Whether the chains take all descriptors that a queue of so many entries has: there will not be more of them.
+    pub(super) fn is_all_of(&self, size: u16) -> bool {
+        self.own.get() >= usize::from(size)
+    }
+
+    /// Whether one more step may be taken.
+    pub(super) fn step(&self) -> bool {
+        let left = self.left.get().checked_sub(1);
+        self.left.set(left.unwrap_or(0));
+        left.is_some()
+    }
+}
+
+impl Default for Check {
+    fn default() -> Self {
+        Self {
+            state: Cell::new(State::Unknown),
+            left: Cell::new(Self::STEPS),
+            own: Cell::new(0),
+        }
     }
 }
 
@@ -60,42 +96,34 @@ pub(super) fn pieces<'m, 'c, M: GuestMemory>(
         Direction::Readable => Permissions::Read,
         Direction::Writable => Permissions::Write,
     };
-    let bad = move || check.0.set(State::Bad);
-    let mut walk = Walk::new(rings, head);
+    let mut walk = Walk::new(rings, head, check);
     let slices = std::iter::from_fn(move || {
-        check.0.set(State::Unknown);
-        let descriptor = match walk.next(memory) {
-            Step::Next(descriptor) => descriptor,
-            Step::End => {
-                check.0.set(State::Good);
-                return None;
-            }
-            Step::Bad => {
-                bad();
-                return None;
-            }
+        let descriptor = walk.next(memory)?;
+        let slices = match descriptor.direction() == direction {
+            true => descriptor.slices(memory, access),
+            false => None,
         };
-        let address = GuestAddress(descriptor.address);
-        let length = usize::try_from(descriptor.length).ok();
-        let is_right = (descriptor.flags & WRITE != 0) == (direction == Direction::Writable);
-        let slices = length
-            .filter(|_| is_right)
-            .and_then(|length| memory.get_slices(address, length, access).ok());
         if slices.is_none() {
-            bad();
+            check.fail();
         }
         slices
     });
     slices
         .fuse()
         .flatten()
-        .map_while(move |slice| slice.map_err(|_| bad()).ok())
+        .map_while(move |slice| {
+            let slice = slice.filter(|_| check.step());
+            if slice.is_none() {
+                check.fail();
+            }
+            slice
+        })
         .fuse()
 }
 
 /// A descriptor (virtio 1.2, 2.7.5).
 #[derive(Clone, Copy, Debug)]
-struct Descriptor {
+pub(super) struct Descriptor {
     address: u64,
     length: u32,
     flags: u16,
@@ -103,6 +131,26 @@ struct Descriptor {
 }
 
 impl Descriptor {
+    /// Which way its bytes go.
+    pub(super) fn direction(&self) -> Direction {
+        match self.flags & WRITE {
+            0 => Direction::Readable,
+            _ => Direction::Writable,
+        }
+    }
+
+    /// Where its bytes are. `None` among them is memory that is not there.
+    pub(super) fn slices<'m, M: GuestMemory>(
+        &self,
+        memory: &'m M,
+        access: Permissions,
+    ) -> Option<impl Iterator<Item = Option<Piece<'m, M>>> + use<'m, M>> {
+        let length = usize::try_from(self.length).ok()?;
+        let address = GuestAddress(self.address);
+        let slices = memory.get_slices(address, length, access).ok()?;
+        Some(slices.map(Result::ok))
+    }
+
     /// Reads one from a table; the driver may write there at any time.
     fn read<B: BitmapSlice>(table: &VolatileSlice<'_, B>, place: u16) -> Option<Self> {
         let at = DESCRIPTOR * usize::from(place);
@@ -118,24 +166,19 @@ impl Descriptor {
     }
 }
 
-/// One descriptor after the other.
-struct Walk<'m, M: GuestMemory> {
+/// One descriptor of a chain after the other. They end where something is wrong, which the check tells.
+pub(super) struct Walk<'m, 'c, M: GuestMemory> {
     table: Piece<'m, M>,
     size: u16,
     next: Option<u16>,
     is_indirect: bool,
     count: usize,
+    check: &'c Check,
 }
 
-enum Step {
-    Next(Descriptor),
-    End,
-    /// Out of the table, out of memory, a loop, or a table in a table.
-    Bad,
-}
-
-impl<'m, M: GuestMemory> Walk<'m, M> {
-    fn new(rings: &Rings<'m, M>, head: u16) -> Self {
+impl<'m, 'c, M: GuestMemory> Walk<'m, 'c, M> {
+    /// That of the chain with this head.
+    pub(super) fn new(rings: &Rings<'m, M>, head: u16, check: &'c Check) -> Self {
         let (table, size) = rings.table();
         Self {
             table,
@@ -143,29 +186,41 @@ impl<'m, M: GuestMemory> Walk<'m, M> {
             next: Some(head),
             is_indirect: false,
             count: 0,
+            check,
         }
     }
 
-    fn next(&mut self, memory: &'m M) -> Step {
+    /// The next one; `None` at the end, or out of the table, out of memory, in a loop, or for a table in a table.
+    pub(super) fn next(&mut self, memory: &'m M) -> Option<Descriptor> {
+        self.check.state.set(State::Unknown);
         let Some(place) = self.next else {
-            return Step::End;
+            self.check.state.set(State::Good);
+            return None;
         };
-        self.count += 1;
-        if place >= self.size || self.count > MOST {
-            return Step::Bad;
+        let mut descriptor = self.read(place);
+        if let Some(table) = descriptor.filter(|it| it.flags & INDIRECT != 0) {
+            descriptor = self.enter(&table, memory).and_then(|()| self.read(0));
         }
-        let Some(descriptor) = Descriptor::read(&self.table, place) else {
-            return Step::Bad;
+        // Within one table there is no other.
+        descriptor = descriptor.filter(|it| it.flags & INDIRECT == 0);
+        let Some(descriptor) = descriptor else {
+            self.check.fail();
+            return None;
         };
-        if descriptor.flags & INDIRECT != 0 {
-            return match self.enter(&descriptor, memory) {
-                Some(()) => self.next(memory),
-                None => Step::Bad,
-            };
-        }
         let goes_on = descriptor.flags & NEXT != 0;
         self.next = goes_on.then_some(descriptor.next);
-        Step::Next(descriptor)
+        Some(descriptor)
+    }
+
+    fn read(&mut self, place: u16) -> Option<Descriptor> {
+        self.count += 1;
+        if place >= self.size || self.count > MOST || !self.check.step() {
+            return None;
+        }
+        if !self.is_indirect {
+            self.check.own.set(self.check.own.get() + 1);
+        }
+        Descriptor::read(&self.table, place)
     }
 
     /// Goes on in the table that the descriptor names (virtio 1.2, 2.7.5.3).
@@ -177,7 +232,6 @@ impl<'m, M: GuestMemory> Walk<'m, M> {
         }
         self.table = one_piece(memory, descriptor.address, length, Permissions::Read)?;
         self.size = u16::try_from(length / DESCRIPTOR).ok()?;
-        self.next = Some(0);
         self.is_indirect = true;
         Some(())
     }

@@ -1,13 +1,16 @@
 //! A driver's virtqueues and a backend's queue pair: frames are moved without a copy besides the backend's own.
 //!
 //! Nothing here knows of vhost-user. A device model of one's own that has a [`Queue`](virtio_queue::Queue) and the
-//! guest's memory uses [`Transmit`] and [`Receive`] as the daemon does.
+//! guest's memory uses [`Transmit`] and [`Receive`] as the daemon does, and [`Request`] for a control queue.
 
 mod chain;
+mod control;
 mod receive;
 mod rings;
 mod transmit;
 
+pub use crate::control::{Answer, Command};
+pub use control::Request;
 pub use receive::Receive;
 pub use rings::RingError;
 pub use transmit::Transmit;
@@ -37,6 +40,17 @@ impl Default for Turn {
             refused: 0,
             interrupt: false,
             end: End::More,
+        }
+    }
+}
+
+impl Turn {
+    /// What comes of it. A failure that came behind something else waits for the next turn, which meets it at once: the
+    /// driver is not left without its interrupt.
+    fn after(self, outcome: Result<(), Failure>) -> Result<Self, Failure> {
+        match outcome {
+            Err(failure) if self.frames + self.refused == 0 => Err(failure),
+            _ => Ok(self),
         }
     }
 }

@@ -1,18 +1,18 @@
 //! Frames for the driver.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::fmt;
 
-use net_backend::{GuestBuffers, Received, RxQueue};
+use net_backend::{GuestBuffers, Received, RxQueue, RxSlice};
 use virtio_queue::{Queue, QueueT};
 use vm_memory::{Bytes, GuestMemory};
 
 use super::chain::{Check, Direction, pieces};
-use super::rings::{Piece, Rings, Shown};
+use super::rings::{Piece, Rings};
 use super::{BURST, End, Failure, Turn};
 
 /// Where a header of 12 bytes says in how many buffers a frame is (virtio 1.2, 5.1.6).
-const BUFFERS: [usize; 2] = [10, 11];
+const BUFFERS: usize = 10;
 
 /// Moves frames from a backend to a driver's receive queue.
 pub struct Receive {
@@ -21,7 +21,6 @@ pub struct Receive {
     room: Room,
     /// Chains that are offered for a frame, in order, and how many bytes each has.
     offered: RefCell<Vec<(u16, usize)>>,
-    shown: Shown,
 }
 
 /// How much room a frame is offered.
@@ -53,7 +52,6 @@ impl Receive {
             buffers: GuestBuffers::new(),
             room,
             offered: RefCell::new(Vec::new()),
-            shown: Shown::default(),
         }
     }
 
@@ -70,12 +68,11 @@ impl Receive {
     /// When the backend is gone, or the rings are not in the guest's memory.
     pub fn turn<M: GuestMemory>(&mut self, queue: &mut Queue, memory: &M) -> Result<Turn, Failure> {
         let rings = Rings::new(queue, memory)?;
-        let mut turn = Turn::default();
+        let (mut turn, before) = (Turn::default(), queue.next_used());
         rings.refuse_kicks();
         let outcome = self.burst(queue, &rings, memory, &mut turn);
-        turn.interrupt = self.shown.show(&rings, queue);
-        outcome?;
-        Ok(turn)
+        turn.interrupt = rings.show(queue, before);
+        turn.after(outcome)
     }
 
     fn burst<'m, M: GuestMemory>(
@@ -85,12 +82,18 @@ impl Receive {
         memory: &'m M,
         turn: &mut Turn,
     ) -> Result<(), Failure> {
-        while turn.end == End::More && turn.frames + turn.refused < BURST {
+        // Not until nothing is left: a driver can say other things each time it is looked at.
+        for _ in 0..BURST {
             self.frame(queue, rings, memory, turn)?;
-            if turn.end == End::NoBuffers && rings.ask_for_kicks(queue)? {
-                // Buffers came; or the same are there that do not suffice, which a kick will change.
-                let is_same = self.offered.borrow().len() == usize::from(rings.offered(queue)?);
-                turn.end = if is_same { End::NoBuffers } else { End::More };
+            if turn.end == End::NoBuffers {
+                // The same may be there that do not suffice: a kick says that there are more.
+                let seen = u16::try_from(self.offered.borrow().len()).unwrap_or(u16::MAX);
+                if rings.ask_for_kicks(queue, seen)? != seen {
+                    turn.end = End::More;
+                }
+            }
+            if turn.end != End::More {
+                break;
             }
         }
         Ok(())
@@ -116,8 +119,7 @@ impl Receive {
         };
         let first = queue.next_avail();
         let last = first.wrapping_add(rings.offered(queue)?);
-        let header = Header::default();
-        let offer = self.offer(rings, (first, last), memory, needed, &header)?;
+        let offer = self.offer(rings, (first, last), memory, needed)?;
         let offered = self.offered.borrow();
         let taken = match offer {
             // It does not fit in what the driver has; the chains are as good as before.
@@ -129,7 +131,7 @@ impl Receive {
                 turn.frames += 1;
                 let count = fill(queue, rings, &offered, received);
                 if count > 1 {
-                    header.tell(count);
+                    tell(rings, &offered, memory, count);
                 }
                 count
             }
@@ -161,12 +163,10 @@ impl Receive {
         (first, last): (u16, u16),
         memory: &'m M,
         needed: usize,
-        header: &Header<'m, M>,
     ) -> Result<Offer, Failure> {
         let check = Check::default();
         let offered = &self.offered;
         offered.borrow_mut().clear();
-        let room = || -> usize { offered.borrow().iter().map(|(_, bytes)| bytes).sum() };
         let mut next = first;
         let heads = std::iter::from_fn(|| {
             let head = (next != last).then(|| rings.head(next));
@@ -174,19 +174,23 @@ impl Receive {
             head
         });
         let pieces = gather(rings, heads.fuse(), memory, needed, offered, &check);
-        let noted = pieces.inspect(|piece| header.note(piece));
         let backend = &mut self.backend;
-        let received =
-            self.buffers
-                .with(noted, |pieces| match check.is_good() && room() >= needed {
-                    true => backend.recv(pieces),
-                    false => Ok(None),
-                })?;
+        let mut is_tried = false;
+        let received = self.buffers.with(pieces, |pieces| {
+            let room = pieces.iter().map(RxSlice::len);
+            let is_enough = room.fold(0, usize::saturating_add) >= needed;
+            // A frame that is too long for all that a driver can offer is taken and lost, lest all others wait behind it.
+            is_tried = check.is_good() && (is_enough || check.is_all_of(rings.size()));
+            match is_tried {
+                true => backend.recv(pieces),
+                false => Ok(None),
+            }
+        })?;
         Ok(match received {
             Some(received) => Offer::Taken(received),
+            None if is_tried => Offer::NoFrame,
             None if check.is_bad() => Offer::Bad,
-            None if room() < needed => Offer::TooLittle,
-            None => Offer::NoFrame,
+            None => Offer::TooLittle,
         })
     }
 }
@@ -211,7 +215,8 @@ enum Offer {
     Bad,
 }
 
-/// Pieces of as many chains as it takes to have `needed` bytes. Which ones is noted, and whether they are good.
+/// Pieces of as many chains as it takes to have `needed` bytes. Which ones is noted, and whether they are good: none is
+/// empty.
 fn gather<'m, M: GuestMemory>(
     rings: &Rings<'m, M>,
     mut heads: impl Iterator<Item = u16>,
@@ -220,20 +225,25 @@ fn gather<'m, M: GuestMemory>(
     offered: &RefCell<Vec<(u16, usize)>>,
     check: &Check,
 ) -> impl Iterator<Item = Piece<'m, M>> {
-    let mut room = 0;
+    let mut room: usize = 0;
     let mut current = None;
     std::iter::from_fn(move || {
         loop {
             if let Some(piece) = current.as_mut().and_then(Iterator::next) {
                 let piece: Piece<'m, M> = piece;
-                room += piece.len();
                 if let Some((_, bytes)) = offered.borrow_mut().last_mut() {
-                    *bytes += piece.len();
+                    *bytes = piece.len().saturating_add(*bytes);
                 }
                 return Some(piece);
             }
-            if check.is_bad() || (current.is_some() && room >= needed) {
-                return None;
+            if let Some((_, bytes)) = offered.borrow().last() {
+                room = bytes.saturating_add(room);
+                if *bytes == 0 {
+                    check.fail();
+                }
+                if check.is_bad() || room >= needed {
+                    return None;
+                }
             }
             let head = heads.next()?;
             offered.borrow_mut().push((head, 0));
@@ -262,46 +272,28 @@ fn fill<M: GuestMemory>(
     count
 }
 
-/// Where in guest memory the header says in how many buffers its frame is: the two bytes may be in two descriptors.
-struct Header<'m, M: GuestMemory> {
-    /// Bytes that were noted.
-    seen: Cell<usize>,
-    bytes: [RefCell<Option<Piece<'m, M>>>; 2],
-}
-
-impl<M: GuestMemory> Default for Header<'_, M> {
-    fn default() -> Self {
-        Self {
-            seen: Cell::new(0),
-            bytes: [RefCell::new(None), RefCell::new(None)],
+/// Says in the header in how many buffers its frame is: the two bytes may be in two descriptors.
+fn tell<'m, M: GuestMemory>(
+    rings: &Rings<'m, M>,
+    offered: &[(u16, usize)],
+    memory: &'m M,
+    count: u16,
+) {
+    let check = Check::default();
+    let heads = offered.iter().map(|(head, _)| *head);
+    let chains = heads.map(|head| pieces(rings, head, memory, Direction::Writable, &check));
+    let mut from: usize = 0;
+    for piece in chains.flatten() {
+        let value = count.to_le_bytes();
+        for (place, byte) in (BUFFERS..).zip(value) {
+            if let Some(at) = place.checked_sub(from) {
+                // It fails for a byte that is further on.
+                let _further = piece.write_obj(byte, at);
+            }
         }
-    }
-}
-
-impl<'m, M: GuestMemory> Header<'m, M> {
-    /// Looks at the next piece.
-    fn note(&self, piece: &Piece<'m, M>) {
-        let from = self.seen.get();
-        if from > BUFFERS[1] {
+        from = from.saturating_add(piece.len());
+        if from >= BUFFERS + value.len() {
             return;
-        }
-        self.seen.set(from + piece.len());
-        for (place, byte) in BUFFERS.iter().zip(&self.bytes) {
-            let within = place.checked_sub(from);
-            let found = within.and_then(|at| piece.subslice(at, 1).ok());
-            if found.is_some() {
-                byte.replace(found);
-            }
-        }
-    }
-
-    /// Writes it.
-    fn tell(&self, count: u16) {
-        for (value, byte) in count.to_le_bytes().into_iter().zip(&self.bytes) {
-            if let Some(byte) = &*byte.borrow() {
-                // One byte at its beginning is there.
-                let _written = byte.write_obj(value, 0);
-            }
         }
     }
 }

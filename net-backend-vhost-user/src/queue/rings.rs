@@ -1,7 +1,7 @@
 //! The rings of a virtqueue (virtio 1.2, 2.7), looked up in the guest's memory once for each turn.
 
 use std::num::Wrapping;
-use std::sync::atomic::{Ordering, fence};
+use std::sync::atomic::{AtomicU16, Ordering, fence};
 
 use virtio_queue::{Queue, QueueT};
 use vm_memory::bitmap::BS;
@@ -17,7 +17,7 @@ pub enum RingError {
     /// The driver has not set the queue up.
     #[error("the queue is not ready")]
     NotReady,
-    /// They are not in the guest's memory, or not in one piece of it.
+    /// They are not in the guest's memory, or not in one piece of it, or in one that is not aligned as they are.
     #[error("the {0} is not in the guest's memory")]
     NotInMemory(&'static str),
     /// The driver says that there are more chains than the queue has entries.
@@ -54,7 +54,14 @@ impl<'m, M: GuestMemory> Rings<'m, M> {
             one_piece(memory, address, length, access).ok_or(RingError::NotInMemory(name))
         };
         let (read, write) = (Permissions::Read, Permissions::ReadWrite);
-        let rings = ELEMENTS + EVENT;
+        // Regions that do not begin at a page are as they like.
+        let aligned = |name, address, elements, access| {
+            let ring: Piece<'m, M> = slice(name, address, ELEMENTS + elements + EVENT, access)?;
+            match ring.get_atomic_ref::<AtomicU16>(0).is_ok() {
+                true => Ok(ring),
+                false => Err(RingError::NotInMemory(name)),
+            }
+        };
         Ok(Self {
             table: slice(
                 "descriptor table",
@@ -62,8 +69,8 @@ impl<'m, M: GuestMemory> Rings<'m, M> {
                 DESCRIPTOR * size,
                 read,
             )?,
-            available: slice("available ring", queue.avail_ring(), rings + 2 * size, read)?,
-            used: slice("used ring", queue.used_ring(), rings + 8 * size, write)?,
+            available: aligned("available ring", queue.avail_ring(), 2 * size, read)?,
+            used: aligned("used ring", queue.used_ring(), 8 * size, write)?,
             size: queue.size(),
             has_event_index: queue.event_idx_enabled(),
         })
@@ -85,6 +92,11 @@ impl<'m, M: GuestMemory> Rings<'m, M> {
         load(&self.available, at, Ordering::Relaxed)
     }
 
+    /// Entries of the queue.
+    pub(super) fn size(&self) -> u16 {
+        self.size
+    }
+
     /// The descriptor table, and how many descriptors are in it.
     pub(super) fn table(&self) -> (Piece<'m, M>, u16) {
         (self.table.clone(), self.size)
@@ -101,17 +113,19 @@ impl<'m, M: GuestMemory> Rings<'m, M> {
         queue.set_next_used(next.wrapping_add(1));
     }
 
-    /// Asks the driver for kicks; whether there is a chain already that came before it knew.
-    pub(super) fn ask_for_kicks(&self, queue: &Queue) -> Result<bool, RingError> {
+    /// Asks the driver for a kick when it offers more than the `seen` chains that the queue has not taken; how many there
+    /// are already.
+    pub(super) fn ask_for_kicks(&self, queue: &Queue, seen: u16) -> Result<u16, RingError> {
         match self.has_event_index {
             true => {
                 let at = ELEMENTS + 8 * usize::from(self.size);
-                store(&self.used, at, queue.next_avail(), Ordering::Relaxed);
+                let event = queue.next_avail().wrapping_add(seen);
+                store(&self.used, at, event, Ordering::Relaxed);
             }
             false => store(&self.used, 0, 0, Ordering::Relaxed),
         }
         fence(Ordering::SeqCst);
-        Ok(self.offered(queue)? > 0)
+        self.offered(queue)
     }
 
     /// Tells the driver that kicks are not wanted. With an index for events it kicks once at most anyway.
@@ -120,31 +134,24 @@ impl<'m, M: GuestMemory> Rings<'m, M> {
             store(&self.used, 0, NO_NOTIFY, Ordering::Relaxed);
         }
     }
-}
 
-/// What the driver was shown of the used ring: several elements at a time, as frames need that take several chains (virtio
-/// 1.2, 5.1.6.4: not before all their buffers are used), and as is cheaper for the others.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Shown(Option<Wrapping<u16>>);
-
-impl Shown {
-    /// Shows all that was put; whether the driver wants an interrupt for it.
-    pub(super) fn show<M: GuestMemory>(&mut self, rings: &Rings<'_, M>, queue: &Queue) -> bool {
-        let next = Wrapping(queue.next_used());
-        let before = Wrapping(load(&rings.used, INDEX, Ordering::Relaxed));
-        // A driver that wrote there itself gets what it asked for.
-        let before = self.0.replace(next).unwrap_or(before);
+    /// Shows the driver all that was put since the used ring had `before` elements; whether it wants an interrupt for that.
+    ///
+    /// Several at a time: a frame may take several chains, which are not to be seen before all are used (virtio 1.2,
+    /// 5.1.6.4), and it is cheaper for the others.
+    pub(super) fn show(&self, queue: &Queue, before: u16) -> bool {
+        let (next, before) = (Wrapping(queue.next_used()), Wrapping(before));
         if next == before {
             return false;
         }
-        store(&rings.used, INDEX, next.0, Ordering::Release);
+        store(&self.used, INDEX, next.0, Ordering::Release);
         // The driver writes what it wants and then looks at the index; here it is the other way round.
         fence(Ordering::SeqCst);
-        if !rings.has_event_index {
-            return load(&rings.available, 0, Ordering::Relaxed) & NO_INTERRUPT == 0;
+        if !self.has_event_index {
+            return load(&self.available, 0, Ordering::Relaxed) & NO_INTERRUPT == 0;
         }
-        let at = ELEMENTS + 2 * usize::from(rings.size);
-        let event = Wrapping(load(&rings.available, at, Ordering::Relaxed));
+        let at = ELEMENTS + 2 * usize::from(self.size);
+        let event = Wrapping(load(&self.available, at, Ordering::Relaxed));
         next - event - Wrapping(1) < next - before
     }
 }
@@ -166,13 +173,14 @@ pub(super) fn one_piece<M: GuestMemory>(
     (slice.len() == length).then_some(slice)
 }
 
-/// Rings are aligned where virtio-queue takes them, so that no access fails.
+/// Rings are aligned, so that no access fails.
 fn load<B: vm_memory::bitmap::BitmapSlice>(
     slice: &VolatileSlice<'_, B>,
     at: usize,
     order: Ordering,
 ) -> u16 {
-    slice.load::<u16>(at, order).map_or(0, u16::from_le)
+    let place = slice.get_atomic_ref::<AtomicU16>(at);
+    place.map_or(0, |place| u16::from_le(place.load(order)))
 }
 
 fn store<B: vm_memory::bitmap::BitmapSlice>(

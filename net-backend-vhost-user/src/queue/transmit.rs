@@ -7,14 +7,13 @@ use virtio_queue::{Queue, QueueT};
 use vm_memory::GuestMemory;
 
 use super::chain::{Check, Direction, pieces};
-use super::rings::{Rings, Shown};
+use super::rings::Rings;
 use super::{BURST, End, Failure, Turn};
 
 /// Moves frames from a driver's transmit queue to a backend.
 pub struct Transmit {
     backend: Box<dyn TxQueue>,
     frame: GuestFrame,
-    shown: Shown,
 }
 
 impl Transmit {
@@ -24,7 +23,6 @@ impl Transmit {
         Self {
             backend,
             frame: GuestFrame::new(),
-            shown: Shown::default(),
         }
     }
 
@@ -43,17 +41,16 @@ impl Transmit {
     /// When the backend is gone, or the rings are not in the guest's memory.
     pub fn turn<M: GuestMemory>(&mut self, queue: &mut Queue, memory: &M) -> Result<Turn, Failure> {
         let rings = Rings::new(queue, memory)?;
-        let mut turn = Turn::default();
+        let (mut turn, before) = (Turn::default(), queue.next_used());
         rings.refuse_kicks();
         let outcome = self.burst(queue, &rings, memory, &mut turn);
         let flushed = match turn.frames {
             0 => Ok(()),
             _ => self.backend.flush(),
         };
-        turn.interrupt = self.shown.show(&rings, queue);
-        outcome?;
+        turn.interrupt = rings.show(queue, before);
         flushed?;
-        Ok(turn)
+        turn.after(outcome)
     }
 
     fn burst<'m, M: GuestMemory>(
@@ -67,12 +64,14 @@ impl Transmit {
         while turn.frames + turn.refused < BURST {
             if left == 0 {
                 left = rings.offered(queue)?;
-                if left == 0 && !rings.ask_for_kicks(queue)? {
-                    turn.end = End::Idle;
-                    return Ok(());
-                }
-                // What came since the driver was told to kick again is looked at now.
-                continue;
+            }
+            if left == 0 {
+                // What came before the driver knew is taken too.
+                left = rings.ask_for_kicks(queue, 0)?;
+            }
+            if left == 0 {
+                turn.end = End::Idle;
+                return Ok(());
             }
             let head = rings.head(queue.next_avail());
             match self.send(rings, head, memory)? {

@@ -17,6 +17,8 @@ pub(crate) mod options;
 mod queue_tests;
 #[path = "../relay.rs"]
 pub(crate) mod relay;
+#[path = "../sandbox/mod.rs"]
+pub mod sandbox;
 
 pub use daemon::{Daemon, DaemonError, Endpoint, Stop, run};
 pub use device::{Device, DeviceOptions, Memory, Vring};

@@ -13,6 +13,9 @@ use super::random::Random;
 use super::report::LeftOut;
 use super::row::Row;
 
+/// The round that warms up: shorter, and without figures.
+const WARM_UP: usize = 0;
+
 /// How to measure.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
@@ -113,7 +116,7 @@ impl Bench {
         let contestants = measured.contestants.clone();
         let mut order: Vec<usize> = (0..contestants.len()).collect();
         order.retain(|at| contestants.get(*at).is_some_and(is_wanted));
-        for round in 0..=self.plan.rounds {
+        for round in WARM_UP..=self.plan.rounds {
             (self.progress)(Progress {
                 section: &measured.section,
                 name: &measured.name,
@@ -122,8 +125,8 @@ impl Bench {
             });
             self.control.round();
             self.random.shuffle(&mut order);
-            order.retain(|at| match self.sample(case, *at) {
-                Ok(_) if round == 0 => true,
+            order.retain(|at| match self.sample(case, *at, round) {
+                Ok(_) if round == WARM_UP => true,
                 Ok(sample) => {
                     measured.add(*at, sample);
                     true
@@ -141,10 +144,11 @@ impl Bench {
         measured
     }
 
-    fn sample(&self, case: &mut dyn Case, contestant: usize) -> Outcome<Sample> {
-        let duration = match self.plan.quick {
-            true => case.duration() / 2,
-            false => case.duration(),
+    fn sample(&self, case: &mut dyn Case, contestant: usize, round: usize) -> Outcome<Sample> {
+        let duration = match (self.plan.quick, round) {
+            (true, WARM_UP) => case.duration() / 5,
+            (true, _) | (false, WARM_UP) => case.duration() / 2,
+            (false, _) => case.duration(),
         };
         let count = self.allocations.unwrap_or(|| 0);
         let mut sample = Sample::default();

@@ -61,9 +61,12 @@ pub(super) fn float(count: u64) -> f64 {
     count as f64
 }
 
-/// Where `quarters` quarters of the sorted numbers are below, between two numbers where it must be.
+/// Where `quarters` quarters of what the sorted numbers are samples of is below, between two numbers where it must be: at
+/// number (n + 1) · quarters / 4 (definition 6 of Hyndman and Fan, "Sample Quantiles in Statistical Packages"). Of three
+/// numbers the quartiles are the least and the greatest: less would promise too much of the next three.
 fn quantile(sorted: &[f64], quarters: usize) -> f64 {
-    let at = sorted.len().saturating_sub(1) * quarters;
+    let last = sorted.len().saturating_sub(1) * 4;
+    let at = ((sorted.len() + 1) * quarters).saturating_sub(4).min(last);
     let number = |index: usize| sorted.get(index).copied();
     let Some(below) = number(at / 4) else {
         return 0.0;
@@ -83,9 +86,11 @@ mod tests {
         let one = Spread::of(&[3.0]);
         assert_eq!((one.lower, one.median, one.upper), (3.0, 3.0, 3.0));
         let five = Spread::of(&[5.0, 1.0, 4.0, 2.0, 3.0]);
-        assert_eq!((five.lower, five.median, five.upper), (2.0, 3.0, 4.0));
+        assert_eq!((five.lower, five.median, five.upper), (1.5, 3.0, 4.5));
         let four = Spread::of(&[1.0, 2.0, 3.0, 4.0]);
-        assert_eq!((four.lower, four.median, four.upper), (1.75, 2.5, 3.25));
-        assert_eq!(four.relative(), 0.6);
+        assert_eq!((four.lower, four.median, four.upper), (1.25, 2.5, 3.75));
+        assert_eq!(four.relative(), 1.0);
+        let three = Spread::of(&[3.0, 1.0, 2.0]);
+        assert_eq!((three.lower, three.median, three.upper), (1.0, 2.0, 3.0));
     }
 }

@@ -380,7 +380,7 @@ goals: 1 of 3 reached, 0 of them as far as was hoped for; 1 missed within the ma
         let quiet = report(vec![pair("tap/a", 1400.0, None)]);
         assert_eq!(quiet.warnings(), Vec::<String>::new());
         let mut busy = quiet;
-        busy.copy = Spread::of(&[1.0, 2.0, 3.0]);
+        busy.copy = Spread::of(&[1.5, 2.0, 2.5]);
         busy.machine.steal_percent = 12.0;
         busy.machine.load_before = "7.5".to_owned();
         assert_eq!(busy.warnings().len(), 3, "{:?}", busy.warnings());

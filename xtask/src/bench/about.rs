@@ -37,17 +37,23 @@ pub(super) fn backend(contestant: &str) -> &str {
     scheme
 }
 
-/// The name of a row without the place that it has among others: `send` of `send 1514 bytes`.
+/// The name of a row without the place that it has among others: `send, two CPUs` of `send 1514 bytes, two CPUs`.
 pub(super) fn family(row: &Row) -> String {
-    if row.at.is_none() {
+    let is_number = |word: &&str| word.starts_with(|c: char| c.is_ascii_digit());
+    let words: Vec<&str> = row.name.split_whitespace().collect();
+    let number = words.iter().position(is_number);
+    let (Some(_), Some(number @ 1..)) = (row.at, number) else {
         return row.name.clone();
-    }
-    let has_digit = |word: &&str| word.contains(|c: char| c.is_ascii_digit());
-    let words = row.name.split_whitespace();
-    let words: Vec<&str> = words.take_while(|word| !has_digit(word)).collect();
-    match words.is_empty() {
-        true => row.name.clone(),
-        false => words.join(" ").trim_end_matches([',', ':']).to_owned(),
+    };
+    let (before, rest) = words.split_at(number);
+    let before = before.join(" ");
+    // The number, and what it counts.
+    match rest.iter().position(|word| word.ends_with(',')) {
+        Some(end) => format!(
+            "{before}, {}",
+            rest.get(end + 1..).unwrap_or_default().join(" ")
+        ),
+        None => before.trim_end_matches([',', ':']).to_owned(),
     }
 }
 
@@ -168,6 +174,11 @@ mod tests {
         assert_eq!(family(families[0][0]), "send");
         let (_, tcp) = &sections[1];
         assert_eq!(family(tcp[0]), "upload");
+        let parallel = Row {
+            name: "send 64 bytes, two CPUs".to_owned(),
+            ..frames[0].clone()
+        };
+        assert_eq!(family(&parallel), "send, two CPUs");
     }
 
     #[test]

@@ -10,7 +10,7 @@ mod peer;
 mod process;
 mod rows;
 
-pub(super) use entrant::Entrant;
+pub(super) use entrant::{Entrant, MTU};
 pub(super) use guest::Guest;
 pub(super) use process::private_memory;
 pub(super) use rows::section;

@@ -12,13 +12,17 @@ use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 ///
 /// If the system refuses.
 pub(super) fn prepare(only: &str) -> Result<Cpus> {
-    // Rings and pairs of sockets need no network.
-    if !["netgraph", "netmap"].iter().any(|it| only.starts_with(it)) {
+    if needs_network(only) {
         enter_private_network().context("cannot make a private network")?;
     }
     raise_limits()?;
     let allowed = sched_getaffinity(None)?;
     Ok(Cpus { allowed })
+}
+
+/// Whether one of the rows with `only` in their names needs a network: rings and pairs of sockets do without.
+pub(super) fn needs_network(only: &str) -> bool {
+    !["netgraph", "netmap"].iter().any(|it| only.starts_with(it))
 }
 
 /// The CPUs that this process may use.

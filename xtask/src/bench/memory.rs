@@ -9,11 +9,11 @@ mod program;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use net_backend::bench::{Clock, Contestant, Role, Unit};
+use net_backend::bench::{Clock, Contestant, LeftOut, Role, Unit};
 
 use super::MakeCase;
 use super::case::{Case, Who};
-use super::field::{Field, Section};
+use super::field::{Field, Section, openable};
 use super::kernel::{Entrant, Guest};
 use super::stacks::host::{Host, Service};
 
@@ -31,7 +31,13 @@ pub(super) fn section(field: &Field) -> Section {
     let (peers, mut left_out) = Entrant::peers(field);
     let (networks, why_not) = Entrant::networks(field);
     left_out.extend(why_not);
-    let nics = field.uris.iter().cloned().map(Entrant::library);
+    let (named, free): (Vec<&String>, _) = field.uris.iter().partition(|uri| has_name(uri));
+    left_out.extend(named.into_iter().map(|uri| LeftOut {
+        what: format!("{uri} in the rows of memory"),
+        why: format!("a device with a name cannot be opened {NICS} times"),
+        is_failure: false,
+    }));
+    let nics = free.into_iter().cloned().map(Entrant::library);
     let cases = [
         (What::Nic, nics.collect::<Vec<Entrant>>()),
         (What::Connection, networks),
@@ -45,6 +51,12 @@ pub(super) fn section(field: &Field) -> Section {
         cases: cases.collect(),
         left_out,
     }
+}
+
+/// Whether a URI leads to one device, which others may have already.
+fn has_name(uri: &str) -> bool {
+    let mut of_process = ["slirp:", "loopback:", "null:"].iter();
+    !of_process.any(|it| uri.starts_with(it)) && openable(uri) == uri
 }
 
 /// What takes memory.
@@ -130,7 +142,7 @@ impl Case for Row {
     fn prepare(&mut self, contestant: Who) -> Result<()> {
         let port = self.port()?;
         let entrant = self.entrants.get(contestant).context("no such entrant")?;
-        if let Entrant::Peer(_) = entrant {
+        if let Entrant::Peer { .. } = entrant {
             let guest = entrant.start()?;
             // Something has passed.
             guest.hold(port, 1)?;

@@ -11,6 +11,8 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 use net_backend::bench::Part;
 
+use super::sys::companion;
+
 /// What such a process is told beside what was typed.
 #[derive(Args, Debug)]
 pub(super) struct PartOptions {
@@ -60,18 +62,19 @@ pub(super) fn write(part: &Part, file: &Path) -> Result<()> {
 }
 
 fn run(file: &Path, rounds: usize, name: &str) -> Result<Part> {
-    let mut command = Command::new(env::current_exe()?);
+    // By this name, whatever has become of the file.
+    let mut command = Command::new("/proc/self/exe");
     command.args(env::args_os().skip(1)).arg("--part").arg(file);
     command.args(["--part-rounds", &rounds.to_string(), "--part-name", name]);
-    let status = command.status()?;
+    let status = companion(&mut command).status()?;
     ensure!(status.success(), "{name} ended early: {status}");
     let written = File::open(file).with_context(|| file.display().to_string())?;
     Ok(serde_json::from_reader(BufReader::new(written))?)
 }
 
-/// Rounds of each process: as many processes as possible, but each has to warm up.
+/// Rounds of each process: several processes, but each has to warm up, which takes half as long as a round.
 fn split(rounds: usize) -> Vec<usize> {
-    let parts = rounds.clamp(1, 5);
+    let parts = rounds.div_ceil(2).clamp(1, 5);
     let of_part = |part| rounds / parts + usize::from(part < rounds % parts);
     (0..parts).map(of_part).collect()
 }
@@ -83,7 +86,7 @@ mod tests {
     #[test]
     fn no_round_is_lost_between_processes() {
         assert_eq!(split(1), [1]);
-        assert_eq!(split(3), [1, 1, 1]);
+        assert_eq!(split(3), [2, 1]);
         assert_eq!(split(15), [3, 3, 3, 3, 3]);
         assert_eq!(split(17), [4, 4, 3, 3, 3]);
     }

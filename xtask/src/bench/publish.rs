@@ -2,6 +2,7 @@
 
 use std::env;
 use std::fs;
+use std::mem;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
@@ -71,8 +72,14 @@ impl Publication {
     }
 }
 
-/// What was typed, for a shell.
+/// What was typed, for a shell, without what makes no difference to the figures.
 fn command(arguments: impl Iterator<Item = String>) -> String {
+    let mut is_value = false;
+    let arguments = arguments.filter(|it| {
+        let has_value = ["--json", "--compare", "--from"].contains(&it.as_str());
+        let was_value = mem::replace(&mut is_value, has_value);
+        !has_value && !was_value && it != "--gate"
+    });
     let is_plain = |it: char| it.is_ascii_alphanumeric() || "-_=+./:,".contains(it);
     let quoted = arguments.map(|it| match it.chars().all(is_plain) && !it.is_empty() {
         true => it,
@@ -128,7 +135,15 @@ mod tests {
 
     #[test]
     fn commands_can_be_typed_again() {
-        let words = ["bench", "slirp:?thread=none", "--svg", "docs/my plots", ""];
+        let words = [
+            "bench",
+            "slirp:?thread=none",
+            "--json",
+            "/tmp/it",
+            "--svg",
+            "docs/my plots",
+            "",
+        ];
         let command = command(words.map(str::to_owned).into_iter());
         assert_eq!(
             command,

@@ -8,7 +8,7 @@ use crate::bench::row::{Compared, Figure, Row};
 use crate::bench::spread::Spread;
 
 pub(in crate::bench) fn figure(contestant: &str, role: Role, cost: f64) -> Figure {
-    let cost = Spread::of(&[cost * 0.98, cost, cost * 1.02]);
+    let cost = Spread::of(&[cost * 0.99, cost, cost * 1.01]);
     Figure {
         contestant: contestant.to_owned(),
         role,

@@ -15,6 +15,7 @@ use rustix::thread::{CpuSet, sched_getaffinity};
 use tempfile::TempDir;
 
 use super::super::stacks::process;
+use super::super::sys::companion;
 use super::joint::Cable;
 use super::network::{Ends, NAMES};
 
@@ -124,7 +125,7 @@ impl Program {
             .stdin(Stdio::piped())
             .stdout(messages.try_clone()?)
             .stderr(messages.try_clone()?);
-        let child = network.run(move || command.spawn());
+        let child = network.run(move || companion(&mut command).spawn());
         Ok(Self {
             name,
             _directory: directory,

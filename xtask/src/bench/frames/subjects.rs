@@ -30,8 +30,15 @@ pub(super) fn is_measurable(uri: &str) -> Result<(), String> {
 /// Everybody, in the order of the table.
 pub(super) fn all(uris: &[String], direction: Direction, peers: bool) -> Vec<Subject> {
     let mut all: Vec<Subject> = uris.iter().map(|uri| backend(uri)).collect();
-    if uris.iter().any(|uri| kind(uri) == Ok(Kind::Tap)) {
-        all.push(tap::by_hand(direction));
+    let taps = uris.iter().filter(|uri| kind(uri) == Ok(Kind::Tap));
+    let taps: Vec<&str> = taps.map(String::as_str).collect();
+    if let Some(first) = taps.first() {
+        // A tap with a name cannot be opened twice, and of several none is like all others.
+        let has_same = taps.len() == 1 && openable(first) != *first;
+        all.push(tap::by_hand(
+            if has_same { first } else { "tap:" },
+            direction,
+        ));
         if peers {
             all.push(tun_rs::subject());
         }

@@ -23,15 +23,16 @@ pub(super) fn open(uri: &str, shape: Shape) -> Result<Opened> {
     Ok(Opened::new(backend, far))
 }
 
-/// Bare system calls on a tap that is opened with the library, and has the same header.
-pub(super) fn by_hand(direction: Direction) -> Subject {
+/// Bare system calls on a tap that is opened with the library, by this URI.
+pub(super) fn by_hand(uri: &str, direction: Direction) -> Subject {
     let name = match direction {
         Direction::Send => "write(2) on a tap",
         Direction::Receive => "read(2) on a tap",
         Direction::Both => "write(2) and read(2) on a tap",
     };
-    let subject = Subject::new(name, Role::ByHand, |shape| {
-        Ok(Box::new(ByHand::open(shape).map_err(boxed)?))
+    let uri = uri.to_owned();
+    let subject = Subject::new(name, Role::ByHand, move |shape| {
+        Ok(Box::new(ByHand::open(&uri, shape).map_err(boxed)?))
     });
     subject.beside("tap:")
 }
@@ -62,8 +63,8 @@ struct ByHand {
 }
 
 impl ByHand {
-    fn open(shape: Shape) -> Result<Self> {
-        let (backend, far) = both_ends("tap:", shape)?;
+    fn open(uri: &str, shape: Shape) -> Result<Self> {
+        let (backend, far) = both_ends(uri, shape)?;
         let nic = Nic::activate(backend, &shape.activation())?;
         let device = nic.queue.tx.source().descriptor.try_clone_to_owned()?;
         Ok(Self {

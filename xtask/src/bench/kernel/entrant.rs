@@ -8,13 +8,22 @@ use super::super::field::{Field, openable};
 use super::guest::Guest;
 use super::peer::Peer;
 
+/// Bytes of the longest IP packet on an Ethernet, which is what everybody begins with.
+pub(in crate::bench) const MTU: u16 = 1500;
+/// Bytes of the longest that libslirp takes for certain.
+const LIBSLIRP_MTU: u16 = 32_000;
+
 /// What is between a guest and the host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::bench) enum Entrant {
-    /// The library.
-    Library { uri: String, offloads: Features },
-    /// Another program.
-    Peer(Peer),
+    /// The library, and the IP MTU of guest and network.
+    Library {
+        uri: String,
+        offloads: Features,
+        mtu: u16,
+    },
+    /// Another program, and the same.
+    Peer { peer: Peer, mtu: u16 },
     /// A cable in the kernel.
     Veth,
     /// Nothing: it is the host.
@@ -24,8 +33,11 @@ pub(in crate::bench) enum Entrant {
 impl Entrant {
     /// The library, by one URI, with all offloads that there are.
     pub(in crate::bench) fn library(uri: String) -> Self {
-        let offloads = Features::OFFLOADS;
-        Self::Library { uri, offloads }
+        Self::Library {
+            uri,
+            offloads: Features::OFFLOADS,
+            mtu: MTU,
+        }
     }
 
     /// The library, by the URIs of the field that lead to a network with a host in it. None where a kernel cannot be a
@@ -51,7 +63,7 @@ impl Entrant {
         let (mut present, mut left_out) = (Vec::new(), Vec::new());
         for peer in Peer::ALL {
             match field.admits(peer.name(), &peer.need()) {
-                Ok(true) => present.push(Self::Peer(peer)),
+                Ok(true) => present.push(Self::Peer { peer, mtu: MTU }),
                 Ok(false) => {}
                 Err(missing) => left_out.push(missing),
             }
@@ -61,25 +73,44 @@ impl Entrant {
 
     /// The same without offloads, where there are any.
     pub(super) fn without_offloads(&self) -> Option<Self> {
-        let Self::Library { uri, .. } = self else {
-            return None;
-        };
-        Some(Self::Library {
-            uri: uri.clone(),
-            offloads: Features::empty(),
-        })
+        let mut bare = self.clone();
+        match &mut bare {
+            Self::Library { offloads, .. } => *offloads = Features::empty(),
+            _ => return None,
+        }
+        Some(bare)
+    }
+
+    /// The same with the longest packets that it takes, where it has a say in that. Other programs have no other way to long
+    /// segments.
+    pub(super) fn with_long_packets(&self) -> Option<Self> {
+        let mut long = self.clone();
+        match &mut long {
+            Self::Library { mtu, .. } => *mtu = LIBSLIRP_MTU,
+            Self::Peer { peer, mtu } => *mtu = peer.longest_mtu(),
+            Self::Veth | Self::Loopback => return None,
+        }
+        Some(long)
     }
 
     /// As what it takes part.
     pub(in crate::bench) fn contestant(&self) -> Contestant {
+        let of_mtu = |name: &str, mtu: u16| match mtu {
+            MTU => name.to_owned(),
+            mtu => format!("{name}, MTU {mtu}"),
+        };
         let (name, role) = match self {
-            Self::Library { uri, offloads } if offloads.is_empty() => {
-                return Contestant::new(format!("{uri}, no offloads"), Role::Library);
+            Self::Library { uri, offloads, mtu } => {
+                let bare = if offloads.is_empty() {
+                    ", no offloads"
+                } else {
+                    ""
+                };
+                (of_mtu(uri, *mtu) + bare, Role::Library)
             }
-            Self::Library { uri, .. } => (uri.as_str(), Role::Library),
-            Self::Peer(peer) => (peer.name(), Role::Peer),
-            Self::Veth => ("veth", Role::Limit),
-            Self::Loopback => ("loopback TCP", Role::Limit),
+            Self::Peer { peer, mtu } => (of_mtu(peer.name(), *mtu), Role::Peer),
+            Self::Veth => ("veth".to_owned(), Role::Limit),
+            Self::Loopback => ("loopback TCP".to_owned(), Role::Limit),
         };
         Contestant::new(name, role)
     }
@@ -91,8 +122,8 @@ impl Entrant {
     /// If it does not work.
     pub(in crate::bench) fn start(&self) -> Result<Guest> {
         match self {
-            Self::Library { uri, offloads } => Guest::behind(uri, *offloads),
-            Self::Peer(peer) => Guest::of(*peer),
+            Self::Library { uri, offloads, mtu } => Guest::behind(uri, *offloads, *mtu),
+            Self::Peer { peer, mtu } => Guest::of(*peer, *mtu),
             Self::Veth => Guest::at_veth(),
             Self::Loopback => Ok(Guest::host()),
         }

@@ -5,10 +5,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
-use net_backend::{Features, MacAddr};
+use net_backend::{Environment, Features, MacAddr, Uri};
 use net_backend_tap::testing::{Interface, NetworkNamespace};
 
 use super::client::{self, PATIENCE};
+use super::entrant::MTU;
 use super::peer::{Peer, TAP};
 use super::process::Process;
 use crate::demo::lab::{self, Cable};
@@ -48,20 +49,22 @@ enum Joined {
 struct Veth(Interface);
 
 impl Guest {
-    /// One behind a network of the library, with these offloads as far as it has them. The network says what addresses
-    /// there are, by DHCP.
+    /// One behind a network of the library, with these offloads as far as it has them, and an IP MTU of so many bytes. The
+    /// network says what addresses there are, by DHCP.
     ///
     /// # Errors
     ///
     /// If something of it cannot be made, or nobody answers; so all of these.
-    pub(in crate::bench) fn behind(uri: &str, offloads: Features) -> Result<Self> {
+    pub(in crate::bench) fn behind(uri: &str, offloads: Features, mtu: u16) -> Result<Self> {
         let network = NetworkNamespace::new()?;
-        let tap = network.run(|| -> Result<_> {
-            let (tap, interface) = lab::open(NAME, &format!("mtu=1500&txqueuelen={QUEUE}"))?;
+        let tap = network.run(move || -> Result<_> {
+            let (tap, interface) = lab::open(NAME, &format!("mtu={mtu}&txqueuelen={QUEUE}"))?;
             interface.set_mac(MAC)?;
             Ok(tap)
         })?;
-        let slirp = net_backend::open(uri).with_context(|| format!("cannot open {uri}"))?;
+        let uri = with_mtu(uri.parse()?, mtu);
+        let slirp = net_backend::open_uri(&uri, &Environment::default())
+            .with_context(|| format!("cannot open {uri}"))?;
         let cable = Cable::new(tap, slirp, offloads)?;
         let lease = network.run(|| {
             let interface = Interface::named(NAME);
@@ -76,11 +79,11 @@ impl Guest {
         })
     }
 
-    /// One behind another program's network.
-    pub(in crate::bench) fn of(peer: Peer) -> Result<Self> {
+    /// One behind another program's network, with an IP MTU of so many bytes.
+    pub(in crate::bench) fn of(peer: Peer, mtu: u16) -> Result<Self> {
         let network = NetworkNamespace::new()?;
-        let mut process =
-            Process::start(peer.name(), &peer.line(Process::NAMESPACE), network.path())?;
+        let line = peer.line(Process::NAMESPACE, mtu);
+        let mut process = Process::start(peer.name(), &line, network.path())?;
         let deadline = Instant::now() + PATIENCE;
         while !network.run(is_configured) {
             if let Some(why) = process.end() {
@@ -196,6 +199,14 @@ fn set_up(interface: &Interface, address: Ipv4Addr) -> Result<()> {
 }
 
 /// Whether there is a way to the host in the network of this thread.
+fn with_mtu(uri: Uri, mtu: u16) -> Uri {
+    let has_one = uri.pairs().any(|(key, _)| key == "mtu");
+    match has_one || mtu == MTU {
+        true => uri,
+        false => uri.with_option("mtu", mtu),
+    }
+}
+
 fn is_configured() -> bool {
     let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0));
     // Nothing is sent by that.

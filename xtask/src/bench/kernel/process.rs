@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
+use crate::bench::sys::companion;
+
 /// Lines that tell why a program ended: the last one may only say that it did.
 const LINES: usize = 2;
 
@@ -37,12 +39,11 @@ impl Process {
     ) -> Result<Self> {
         let messages = tempfile::tempfile()?;
         let mut words = line.split_whitespace();
-        let child = Command::new(words.next().unwrap_or_default())
-            .args(words)
-            .stdin(File::open(namespace)?)
-            .stdout(messages.try_clone()?)
-            .stderr(messages.try_clone()?)
-            .spawn();
+        let mut command = Command::new(words.next().unwrap_or_default());
+        command.args(words).stdin(File::open(namespace)?);
+        command.stdout(messages.try_clone()?);
+        command.stderr(messages.try_clone()?);
+        let child = companion(&mut command).spawn();
         Ok(Self {
             name,
             child: child.with_context(|| format!("cannot start {name}"))?,

@@ -113,7 +113,7 @@ fn rounds(report: &Report) -> String {
     )
 }
 
-const READ: &str = "- Figures are medians of the rounds. In brackets are the quartiles: half of the rounds were between them.\n\
+const READ: &str = "- Figures are medians of the rounds. In brackets are the quartiles: at least half of the rounds were between them.\n\
                     - **Bold** names are this library's, in the words of `net_backend::open`. Those in *italics* are the same work done by hand, or a limit of the machine. \
                     The others are other programs and libraries.\n\
                     - Below the figures are quotients: of costs, where less is better and 1.02 is two percent more than the other; of rates, where more is better and 2.00 is twice the \
@@ -124,6 +124,8 @@ const READ: &str = "- Figures are medians of the rounds. In brackets are the qua
 const NOT_CLAIMED: &str = "- No figure is a promise. Another machine has others, and so has this one on another day; only quotients of one run are to be compared.\n\
                            - One CPU for all says how much work something is. It does not show that a peer in a process of its own can run beside the guest.\n\
                            - Times of those who sleep and are woken, in a virtual machine, are for the most part those of its hypervisor.\n\
+                           - What a row calls a limit is the machine's own cheapest way to do something like it. A veth and loopback TCP have a second end to pay for, so \
+                           that a backend with a guest that does little can be faster.\n\
                            - No virtual machine is started. Exits and interrupts of a guest come on top, for everybody.\n\
                            - Loopback and namespaces lose nothing and are near. A TCP with small windows is slower over a long way than it is here.\n\
                            - Peers are as this machine's packages have them, with the options that the rows say. A newer version may be faster.\n\

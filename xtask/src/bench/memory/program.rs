@@ -7,7 +7,8 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use net_backend::Features;
 
-use super::super::kernel::{Guest, private_memory};
+use super::super::kernel::{Guest, MTU, private_memory};
+use super::super::sys::companion;
 use super::{growth, nics::Nics};
 
 /// Measure memory in a process of its own, for `cargo xtask bench`
@@ -44,7 +45,7 @@ pub(crate) fn measure(options: &Options) -> Result<()> {
             tell(bytes)
         }
         What::Connections { uri, port, count } => {
-            let guest = Guest::behind(uri, Features::OFFLOADS)?;
+            let guest = Guest::behind(uri, Features::OFFLOADS, MTU)?;
             let _first = guest.hold(*port, 1)?;
             let (bytes, _held) = growth(memory, *count, || guest.hold(*port, *count))?;
             tell(bytes)
@@ -90,13 +91,10 @@ pub(super) fn connections(uri: &str, port: u16, count: usize) -> Result<(u64, Fi
 
 fn ask(what: &[&str]) -> Result<(u64, Finishing)> {
     // By this name, whatever has become of the file.
-    let child = Command::new("/proc/self/exe")
-        .arg("bench-memory")
-        .args(what)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()?;
+    let mut command = Command::new("/proc/self/exe");
+    command.arg("bench-memory").args(what);
+    command.stdin(Stdio::null()).stdout(Stdio::piped());
+    let child = companion(command.stderr(Stdio::piped())).spawn()?;
     let mut child = Finishing(child);
     let mut line = String::new();
     let output = child.0.stdout.take().context("it prints nothing")?;

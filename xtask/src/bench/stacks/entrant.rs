@@ -117,12 +117,14 @@ impl Entrant {
         }
     }
 
-    /// Whether it makes sense to compare the library with it: other programs have no kernel behind them, and the crate
-    /// smoltcp has.
+    /// Whether it makes sense to compare the library with it: other programs have no kernel behind them; the crate smoltcp
+    /// has, but no super-frames.
     pub(in crate::bench) fn is_beside(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Library(library), Self::Peer(_)) => library.stack != Stack::Kernel,
-            (Self::Library(library), Self::Smoltcp) => library.stack == Stack::Kernel,
+            (Self::Library(library), Self::Smoltcp) => {
+                library.stack == Stack::Kernel && !library.has_tso
+            }
             _ => true,
         }
     }

@@ -13,6 +13,7 @@ use anyhow::{Context, Result, bail};
 use super::link::{Link, Packet};
 use super::packets::Packets;
 use super::stream::Stream;
+use crate::bench::sys::companion;
 use crate::needs::Need;
 
 /// How long a program may take until it listens.
@@ -92,11 +93,9 @@ impl Peer {
             .read(true)
             .append(true)
             .open(directory.path().join("messages"))?;
-        let child = self
-            .command(&path)
-            .stdin(Stdio::null())
-            .stdout(messages.try_clone()?)
-            .stderr(messages.try_clone()?)
+        let mut command = self.command(&path);
+        command.stdin(Stdio::null()).stdout(messages.try_clone()?);
+        let child = companion(command.stderr(messages.try_clone()?))
             .spawn()
             .with_context(|| format!("cannot start {}", self.name()))?;
         let mut process = Process { child, messages };

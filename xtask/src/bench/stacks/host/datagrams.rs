@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::PollFlags;
 use rustix::net::sockopt::{set_socket_recv_buffer_size, set_socket_recv_buffer_size_force};
-use rustix::net::{RecvFlags, recv};
+use rustix::net::{RecvFlags, recv, recvfrom};
 
 use super::super::link;
 use super::super::message::{Kind, Message};
@@ -28,8 +28,12 @@ pub(super) fn serve(socket: &UdpSocket, duration: Duration, stop: &AtomicBool) {
     let mut buffer = vec![0; 1 << 16];
     let mut clients: HashMap<SocketAddr, Known> = HashMap::new();
     while !stop.load(Ordering::SeqCst) {
-        // Errors are of those who have gone.
-        let Ok((length, client)) = socket.recv_from(&mut buffer) else {
+        // Errors are of those who have gone. Without a sender: the socket was shut down, where std's own call panics.
+        let Ok((length, _, Some(client))) = recvfrom(socket, &mut *buffer, RecvFlags::empty())
+        else {
+            continue;
+        };
+        let Ok(client) = SocketAddr::try_from(client) else {
             continue;
         };
         let said = Message::decode(buffer.get(..length).unwrap_or_default());

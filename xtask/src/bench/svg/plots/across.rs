@@ -88,9 +88,9 @@ fn places(figures: &[Placed<'_>]) -> Scale {
 }
 
 fn axis(quantity: Quantity, figures: &[Placed<'_>]) -> Axis {
-    let medians = || figures.iter().map(|(.., value)| value.median);
-    let low = medians().fold(f64::INFINITY, f64::min);
-    let high = medians().fold(low, f64::max);
+    let values = || figures.iter().map(|(.., value)| value);
+    let low = values().map(|it| it.lower).fold(f64::INFINITY, f64::min);
+    let high = values().map(|it| it.upper).fold(low, f64::max);
     Axis {
         label: sentence(quantity.unit),
         scale: Scale::factors(low, high),

@@ -78,7 +78,11 @@ fn bars(
     });
     let groups: Vec<Group> = groups.filter(|group| !group.bars.is_empty()).collect();
     let bars = || groups.iter().flat_map(|group| &group.bars);
+    // Whiskers too; one that is far out is cut, and says so by reaching the edge, so that the bars remain to be seen.
     let longest = bars().map(|bar| bar.value.median).fold(0.0, f64::max);
+    let longest = bars()
+        .map(|bar| bar.value.upper.min(longest * 1.5))
+        .fold(longest, f64::max);
     let good = match quantity.better == Better::More {
         true => "Longer is better.",
         false => "Shorter is better.",

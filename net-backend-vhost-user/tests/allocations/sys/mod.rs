@@ -1,0 +1,5 @@
+//! An allocator that counts.
+
+mod allocator;
+
+pub(crate) use allocator::allocations;
