@@ -209,11 +209,7 @@ fn accept(listener: &UnixListener, stop: &Stop) -> io::Result<Option<UnixStream>
                         ErrorKind::Interrupted,
                     ]
                     .contains(&error.kind()) => {}
-                accepted => {
-                    let (frontend, _) = accepted?;
-                    frontend.set_nonblocking(false)?;
-                    return Ok(Some(frontend));
-                }
+                accepted => return Ok(Some(accepted?.0)),
             },
         }
     }
