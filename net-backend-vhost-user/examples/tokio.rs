@@ -2,8 +2,8 @@
 //! place of a guest there is a driver that pings.
 //!
 //! ```text
-//! cargo run -p net-backend-vhost-user --features testing --example tokio                     slirp:
-//! cargo run -p net-backend-vhost-user --features testing --example tokio -- loopback:
+//! cargo run -p net-backend-vhost-user --features epoll --example tokio                     slirp:
+//! cargo run -p net-backend-vhost-user --features epoll --example tokio -- loopback:
 //! ```
 
 mod guest;

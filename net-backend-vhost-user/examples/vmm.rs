@@ -2,8 +2,8 @@
 //! backend. In place of a guest there is a driver that pings.
 //!
 //! ```text
-//! cargo run -p net-backend-vhost-user --features testing --example vmm                       slirp:, level-triggered
-//! cargo run -p net-backend-vhost-user --features testing --example vmm -- --edge loopback:
+//! cargo run -p net-backend-vhost-user --features epoll --example vmm                       slirp:, level-triggered
+//! cargo run -p net-backend-vhost-user --features epoll --example vmm -- --edge loopback:
 //! ```
 
 mod guest;

@@ -12,7 +12,7 @@ fn run(name: &str, words: &[&str]) {
     let example = programs.join("examples").join(name);
     assert!(
         example.exists(),
-        "{} is missing; `cargo build --examples --features testing` makes it, and so does `cargo test` without --test",
+        "{} is missing; `cargo build --examples --features epoll` makes it, and so does `cargo test` without --test",
         example.display()
     );
     for uri in ["loopback:", "loopback:?capacity=1", "slirp:"] {

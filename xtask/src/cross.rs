@@ -18,6 +18,8 @@ pub(crate) use zig::{LinkOptions, link as link_for_freebsd};
 
 const CORE: &str = "net-backend-core";
 const FREEBSD: &str = "x86_64-unknown-freebsd";
+/// The feature of what is for Linux.
+const EPOLL: &str = "epoll";
 
 /// Systems for which only the core is checked: nothing else in the workspace works there. The features in the
 /// second column do not build there: vm-memory's `rawfd` calls libc's `read` with Unix's types.
@@ -125,7 +127,8 @@ fn freebsd(workspace: &Workspace, toolchain: &Toolchain, targets: Option<&str>) 
         .args(["clippy", "-Zbuild-std", "--target", FREEBSD])
         .args(only_libraries(workspace))
         .args(targets)
-        .args(["--all-features", "--target-dir"])
+        .args(["--features", &features(workspace, &[EPOLL]).join(",")])
+        .arg("--target-dir")
         .arg(directory(workspace, FREEBSD))
         // The code may name lints that are younger than this clippy.
         .args(["--", "-D", "warnings", "-A", "unknown-lints"]);
@@ -140,6 +143,16 @@ fn freebsd(workspace: &Workspace, toolchain: &Toolchain, targets: Option<&str>) 
 fn only_libraries(workspace: &Workspace) -> impl Iterator<Item = &str> {
     let libraries = workspace.libraries();
     libraries.flat_map(|package| ["--package", package.name.as_str()])
+}
+
+/// All features of all libraries but some.
+fn features(workspace: &Workspace, without: &[&str]) -> Vec<String> {
+    let mut features = Vec::new();
+    for package in workspace.libraries() {
+        let choices = package.features().filter(|it| !without.contains(it));
+        features.extend(choices.map(|it| format!("{}/{it}", package.name)));
+    }
+    features
 }
 
 fn core(

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::image::Image;
 use super::zig::Zig;
-use super::{FREEBSD, directory, only_libraries};
+use super::{EPOLL, FREEBSD, directory, features, only_libraries};
 use crate::steps;
 use crate::toolchain::Toolchain;
 use crate::workspace::Workspace;
@@ -84,7 +84,7 @@ fn cargo(workspace: &Workspace, toolchain: &Toolchain, zig: &Zig) -> Result<Comm
         // Without words like --tests, which would make tests of the examples too.
         .args(["test", "--no-run", "-Zbuild-std", "--target", FREEBSD])
         .args(only_libraries(workspace))
-        .args(["--features", &features(workspace).join(",")])
+        .args(["--features", &features(workspace, &[LINK, EPOLL]).join(",")])
         .args(["--message-format", "json-render-diagnostics"])
         .arg("--target-dir")
         .arg(target);
@@ -96,16 +96,6 @@ fn cargo(workspace: &Workspace, toolchain: &Toolchain, zig: &Zig) -> Result<Comm
             .env(format!("CARGO_PROFILE_{profile}_STRIP"), "none");
     }
     Ok(cargo)
-}
-
-/// All features of all libraries but the one that links libslirp.
-fn features(workspace: &Workspace) -> Vec<String> {
-    let mut features = Vec::new();
-    for package in workspace.libraries() {
-        let choices = package.features().filter(|&feature| feature != LINK);
-        features.extend(choices.map(|feature| format!("{}/{feature}", package.name)));
-    }
-    features
 }
 
 impl Linked {
