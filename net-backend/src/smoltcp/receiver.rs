@@ -115,3 +115,56 @@ fn has_wrong_checksum(frame: &[u8]) -> bool {
         Sum::of(covered) + pseudo != Sum::ZERO
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use net_backend_core::offload::checksum::{is_valid, make_partial};
+
+    use super::*;
+
+    /// An IPv4 packet with this protocol, whose transport header is `transport`.
+    fn frame(protocol: Protocol, transport: &[u8]) -> Vec<u8> {
+        let length = u8::try_from(20 + transport.len()).unwrap();
+        let ip = [0x45, 0, 0, length, 0, 0, 0, 0, 64, protocol.number(), 0, 0];
+        let addresses = [10, 0, 2, 2, 10, 0, 2, 15];
+        [&[2; 12][..], &[8, 0], &ip, &addresses, transport].concat()
+    }
+
+    #[test]
+    fn what_somebody_looked_at_is_not_looked_at_again() {
+        let mut wrong = frame(
+            Protocol::Tcp,
+            &[
+                1, 2, 3, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0x50, 0, 0, 0, 9, 9, 0, 0,
+            ],
+        );
+        let seen = VirtioNetHeader {
+            flags: HeaderFlags::DATA_VALID,
+            ..VirtioNetHeader::default()
+        };
+        for (header, is_taken) in [(seen, true), (VirtioNetHeader::default(), false)] {
+            let good = is_good(&header.encode(), HeaderLength::Twelve, &mut wrong);
+            assert_eq!(good, is_taken, "{header:?}");
+        }
+    }
+
+    #[test]
+    fn datagrams_get_the_checksum_that_smoltcp_looks_at() {
+        let mut partial = frame(Protocol::Udp, &[1, 2, 3, 4, 0, 11, 9, 9, 5, 6, 7]);
+        let headers = Headers::parse(&partial).unwrap();
+        let header = make_partial(&mut partial, &headers).unwrap();
+        assert!(!is_valid(&partial, &headers));
+        let wire = header.encode();
+        assert!(is_good(&wire[..10], HeaderLength::Ten, &mut partial));
+        assert!(is_valid(&partial, &headers));
+        let beyond = VirtioNetHeader {
+            checksum_start: 1000,
+            ..header
+        };
+        assert!(!is_good(
+            &beyond.encode(),
+            HeaderLength::Twelve,
+            &mut partial
+        ));
+    }
+}
