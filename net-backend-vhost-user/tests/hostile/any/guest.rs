@@ -148,7 +148,7 @@ impl Guest {
             }
         }
         for canary in &self.canaries {
-            assert!(contents(canary).iter().all(|it| *it == CANARY));
+            assert!(contents(canary) == [CANARY; PAGE], "outside of memory");
         }
     }
 
