@@ -218,7 +218,7 @@ impl Device {
                 control.active = wanted;
                 let longest = self.longest(with.header);
                 for (index, (slot, queues)) in slots.iter_mut().zip(pairs).enumerate() {
-                    let pair = Pair::new(queues, nic, longest);
+                    let mut pair = Pair::new(queues, nic, longest);
                     pair.begin(Poller::new(control, index).as_ref(), self);
                     **slot = Some(pair);
                 }

@@ -41,8 +41,10 @@ impl Pair {
         }
     }
 
-    /// Has the thread wait for what this needs.
-    pub(super) fn begin(&self, poller: Option<&Poller>, device: &Device) {
+    /// Has the thread wait for what this needs, and look once: it may have been kicked when there was no pair yet, which another
+    /// thread made.
+    pub(super) fn begin(&mut self, poller: Option<&Poller>, device: &Device) {
+        self.retry_after(Duration::ZERO);
         self.each(|descriptor, interest, listener| {
             if let Some(poller) = poller {
                 poller.add(descriptor, interest, device.event(listener));

@@ -66,9 +66,9 @@ pub(crate) struct Ring {
 }
 
 impl Guest {
-    /// Boots with the device at this socket.
+    /// Boots with the device at this socket, which is there a little before somebody listens on it.
     pub(crate) fn boot(path: &Path, looks: Looks) -> Self {
-        Self::on(UnixStream::connect(path).unwrap(), looks)
+        Self::on(until(|| UnixStream::connect(path).ok()), looks)
     }
 
     /// Boots with the device at the other end.

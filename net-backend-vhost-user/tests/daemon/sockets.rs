@@ -133,6 +133,7 @@ fn a_socket_that_somebody_listens_on_is_left_alone() {
     let home = Home::new();
     let socket = home.path("socket");
     let _first = home.serve(&socket, &["loopback:"]);
+    works(&mut Guest::boot(&socket, Looks::default()));
     let word = format!("--socket={}", socket.display());
     let second = output(&[&word, "loopback:"]);
     let said = String::from_utf8(second.stderr).unwrap();
