@@ -115,7 +115,8 @@ impl Daemon {
             Ok(inner)
         });
         let served = started.map(|inner| {
-            let relayed = relay(frontend, &inner, stop);
+            let channel = |socket| self.device.talk_to_frontend(socket);
+            let relayed = relay(frontend, &inner, stop, channel);
             drop(inner);
             // Others may have the socket too, as the parent that made it.
             let _gone = frontend.shutdown(Shutdown::Both);

@@ -1,10 +1,11 @@
 //! A virtio-net device whose frames go to a backend.
 
+mod channel;
 mod control_queue;
 mod frontend;
 mod pair;
 
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::{fmt, io};
@@ -20,6 +21,7 @@ use vmm_sys_util::eventfd::{EFD_NONBLOCK, EventFd};
 
 use crate::config_space::ConfigSpace;
 use crate::features;
+use channel::Channel;
 use pair::{Pair, Poller};
 
 /// Guest memory as a frontend shares it, with the dirty pages that it wants to know.
@@ -69,6 +71,8 @@ struct Control {
     /// What ends them. It is there until all have seen it.
     exit: Option<EventFd>,
     is_gone: bool,
+    /// For what the frontend does not ask for, if it listens.
+    channel: Option<Channel>,
 }
 
 impl Device {
@@ -105,6 +109,7 @@ impl Device {
                 pollers: Vec::new(),
                 exit: None,
                 is_gone: false,
+                channel: None,
             }),
             memory: GuestMemoryAtomic::new(Memory::new()),
             refused: AtomicU64::new(0),
@@ -166,6 +171,7 @@ impl Device {
             poller.forget(source, self.event(Listener::Events));
         }
         control.pollers.clear();
+        control.channel = None;
         if let Some(exit) = &control.exit {
             // It fails only when it was written to very often.
             let _full = exit.write(1);
@@ -232,14 +238,24 @@ impl Device {
         self.capabilities.max_frame.buffer_length(header)
     }
 
+    /// Tells the frontend by this socket from now on, when the link goes up or down.
+    pub(crate) fn talk_to_frontend(&self, socket: OwnedFd) {
+        self.control().channel = Some(Channel::new(socket));
+    }
+
     /// Takes what the backend has to tell.
     fn take_events(&self) {
         let mut control = self.control();
+        let mut is_other = false;
         while let Some(event) = control.backend.next_event() {
+            is_other = true;
             if event == Event::Gone {
                 control.is_gone = true;
                 (self.tell)("the backend is gone");
             }
+        }
+        if let (true, Some(channel)) = (is_other, &control.channel) {
+            channel.tell_of_config();
         }
     }
 

@@ -13,7 +13,7 @@ pub(crate) mod options;
 #[cfg(test)]
 #[path = "../queue/tests.rs"]
 mod queue_tests;
-#[path = "../relay.rs"]
+#[path = "../relay/mod.rs"]
 pub(crate) mod relay;
 #[path = "../sandbox/mod.rs"]
 pub mod sandbox;

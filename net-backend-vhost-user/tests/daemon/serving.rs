@@ -1,6 +1,7 @@
 //! What a guest gets from a device.
 
 use std::os::unix::fs::FileExt;
+use std::os::unix::net::UnixStream;
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -50,9 +51,12 @@ fn features_and_configuration_are_those_of_the_backend() {
     use VhostUserProtocolFeatures as Protocol;
     let expected = Protocol::MQ | Protocol::LOG_SHMFD | Protocol::REPLY_ACK | Protocol::CONFIG;
     assert!(guest.protocol.contains(expected), "{:?}", guest.protocol);
-    // There is nothing to ask a frontend for, and QEMU sends the regions of memory slots twice.
-    let unwanted = Protocol::BACKEND_REQ | Protocol::CONFIGURE_MEM_SLOTS;
+    // QEMU sends the regions of memory slots twice.
+    let unwanted = Protocol::CONFIGURE_MEM_SLOTS;
     assert!(!guest.protocol.intersects(unwanted), "{:?}", guest.protocol);
+    // It is kept, for when the link goes down or up.
+    let (socket, _other) = UnixStream::pair().unwrap();
+    guest.frontend.set_backend_request_fd(&socket).unwrap();
     // Address, link, queue pairs, MTU.
     let config = [0x52, 0x54, 0, 0x12, 0x34, 0x56, 1, 0, 3, 0, 0x28, 0x23];
     assert_eq!(guest.config(12), config);
