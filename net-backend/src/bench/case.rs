@@ -58,14 +58,16 @@ pub trait Case {
     /// [`Unavailable`].
     fn prepare(&mut self, contestant: usize) -> Outcome<()>;
 
-    /// Does it at least once; returns how many units were done. With [`Clock::Value`] that is the figure itself.
+    /// Does it at least once; returns how many units were done, with those that will turn out to be lost. With
+    /// [`Clock::Value`] that is the figure itself.
     ///
     /// # Errors
     ///
     /// If it did not work. The contestant is then left out.
     fn run(&mut self, contestant: usize) -> Outcome<u64>;
 
-    /// Ends a run; returns how many of its units did not get where they should. Not measured.
+    /// Ends a run; returns how many of its units did not get where they should: the time is divided by the others. Not
+    /// measured.
     ///
     /// # Errors
     ///
@@ -197,7 +199,7 @@ impl Pair {
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Unit {
-    /// Frames: the time of each counts.
+    /// Frames: the time of each that arrives counts.
     Frame,
     /// Bytes of a stream: how many pass in a second counts.
     Byte,

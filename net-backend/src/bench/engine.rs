@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::case::{Case, Clock, Contestant, Outcome, Role, Unavailable, Unit};
+use super::case::{Case, Clock, Contestant, Outcome, Role, Unavailable};
 use super::clock::{process_time, thread_time};
 use super::control::{Control, Controls};
 use super::measured::{Measured, Sample};
@@ -176,9 +176,9 @@ impl Bench {
         if sample.units == 0 {
             return Err("nothing was done".into());
         }
-        sample.counts = match case.unit() {
-            Unit::Datagram => sample.units.saturating_sub(sample.lost),
-            _ => sample.units,
+        sample.counts = match case.clock() {
+            Clock::Value => sample.units,
+            Clock::ThisThread | Clock::Wall => sample.units.saturating_sub(sample.lost),
         };
         if sample.counts == 0 {
             return Err("nothing arrived".into());

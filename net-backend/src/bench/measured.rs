@@ -165,6 +165,12 @@ impl Samples {
         self.rounds.iter().map(what).sum()
     }
 
+    fn lost_part(&self) -> Option<Spread> {
+        let part = |it: &Sample| float(it.lost) / float(it.units.max(1));
+        let parts: Vec<f64> = self.rounds.iter().map(part).collect();
+        (self.sum(|it| it.lost) > 0).then(|| Spread::of(&parts))
+    }
+
     fn figure(&self, contestant: &Contestant, clock: Clock) -> Figure {
         let units = self.sum(|it| it.units);
         let allocations = float(self.sum(|it| it.allocations)) / float(units);
@@ -179,6 +185,7 @@ impl Samples {
             cpu: Spread::of(&self.each(|it| it.cpu)),
             units,
             lost: self.sum(|it| it.lost),
+            lost_part: self.lost_part(),
             allocations: is_counted.then_some(allocations),
             latency: Latency::of(&latencies),
         }

@@ -62,8 +62,10 @@ pub struct Figure {
     pub cpu: Spread,
     /// Units that were done, in all rounds.
     pub units: u64,
-    /// Units of these that did not arrive.
+    /// Units of these that did not arrive. They are not among those that the time was divided by.
     pub lost: u64,
+    /// The part of the units that did not arrive, in each round; `None` if all arrived, or nobody knows it by round.
+    pub lost_part: Option<Spread>,
     /// Allocations of the measuring thread for a unit; `None` where nobody counted.
     pub allocations: Option<f64>,
     /// How times of single units are spread, where they were told.
@@ -79,6 +81,12 @@ impl Figure {
             0 => 0.0,
             units => float(self.lost) / float(units),
         }
+    }
+
+    /// The same with its spread over the rounds, where that is known.
+    #[must_use]
+    pub fn losses(&self) -> Spread {
+        self.lost_part.unwrap_or_else(|| Spread::of(&[self.loss()]))
     }
 
     /// Units in a second, by the row's clock.

@@ -20,6 +20,8 @@ use super::MakeCase;
 use super::case::{Case, Who};
 use super::field::{Field, Section};
 
+pub(super) use counted::Counter;
+
 /// All cases of this section.
 pub(super) fn section(field: &Field) -> Section {
     let mut uris = Vec::new();

@@ -4,10 +4,12 @@ use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
-use net_backend::bench::{Goals, Report, Unused, Verdict};
+use net_backend::bench::{Compared, Goals, Report, Row, Unused, Verdict};
 
 /// The file of the goals, from the root of the repository.
 const FILE: &str = "bench/goals.toml";
+/// By what part of all units somebody with a goal may lose more than whom it is compared with: what is lost costs little.
+const LOSS: f64 = 0.01;
 
 /// Reads the goals.
 ///
@@ -48,6 +50,13 @@ pub(super) fn gate(goals: &Goals, report: &Report) -> Result<()> {
         judged.len(),
         missed.concat()
     );
+    let lossy = judged.iter().filter_map(|it| loses(it.0, it.1));
+    let lossy: Vec<String> = lossy.map(|it| format!("\n  {it}")).collect();
+    ensure!(
+        lossy.is_empty(),
+        "--gate: more is lost than by whom it is compared with:{}",
+        lossy.concat()
+    );
     Ok(())
 }
 
@@ -60,13 +69,28 @@ pub(super) fn complaints(unused: &[Unused]) -> String {
     lines.collect()
 }
 
+/// What to say where the contender loses more.
+fn loses(row: &Row, it: &Compared) -> Option<String> {
+    let contender = row.figure(&it.contender, it.at)?;
+    let mut others = row.figures.iter();
+    let reference = others.find(|other| other.contestant == it.reference)?;
+    let (mine, others) = (contender.losses().median, reference.losses().median);
+    (mine > others + LOSS).then(|| {
+        let (mine, others) = (mine * 100.0, others * 100.0);
+        let (id, name, other) = (row.id(), &it.contender, &it.reference);
+        format!("{id}: {name} loses {mine:.1} %, {other} {others:.1} %")
+    })
+}
+
 fn parse(text: &str) -> Result<Goals> {
     toml::from_str(text).context(FILE)
 }
 
 #[cfg(test)]
 mod tests {
-    use net_backend::bench::{Better, Clock, Compared, Goal, Machine, Plan, Row, Spread, Unit};
+    use net_backend::bench::{Better, Clock, Goal, Machine, Plan, Spread, Unit};
+
+    use super::super::synthetic;
 
     use super::*;
 
@@ -143,6 +167,32 @@ mod tests {
         );
         let error = gate(&goals, &report(None)).unwrap_err().to_string();
         assert!(error.contains("nothing was measured"), "{error}");
+    }
+
+    #[test]
+    fn whoever_loses_more_fails() {
+        let goals = goals().unwrap();
+        let mut lossy = synthetic::report();
+        let row = lossy.rows.iter_mut().find(|it| it.section == "tap");
+        let row = row.unwrap();
+        row.comparisons[0].goal = Some(Goal {
+            limit: 100.0,
+            aim: None,
+            margin: 0.05,
+        });
+        let [library, by_hand] = &mut row.figures[..] else {
+            panic!("{row:?}")
+        };
+        (library.units, library.lost) = (1000, 20);
+        (by_hand.units, by_hand.lost) = (1000, 15);
+        lossy.rows.retain(|it| it.section == "tap");
+        gate(&goals, &lossy).unwrap();
+        lossy.rows[0].figures[1].lost = 0;
+        let error = gate(&goals, &lossy).unwrap_err().to_string();
+        assert!(
+            error.ends_with("library loses 2.0 %, by hand 0.0 %"),
+            "{error}"
+        );
     }
 
     #[test]

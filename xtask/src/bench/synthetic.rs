@@ -186,6 +186,7 @@ fn figure(contestant: &str, role: Role, cost: f64) -> Figure {
         cpu: spread(cost),
         units: 1000,
         lost: 0,
+        lost_part: None,
         allocations: None,
         latency: None,
     }

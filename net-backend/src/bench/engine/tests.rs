@@ -1,3 +1,4 @@
+use super::super::case::Unit;
 use super::*;
 
 /// Work that takes no time, of two; the other one may fail.
@@ -122,4 +123,55 @@ fn rounds_of_several_processes_are_put_together() {
     let mut failed = gather(Some(2));
     failed.absorb(gather(None));
     assert_eq!(failed.row().figures.len(), 1);
+}
+
+/// Loses half of what it does: each unit takes a millisecond on the wall.
+struct Half;
+
+impl Case for Half {
+    fn section(&self) -> String {
+        "half".to_owned()
+    }
+
+    fn name(&self) -> String {
+        "lost".to_owned()
+    }
+
+    fn unit(&self) -> Unit {
+        Unit::Frame
+    }
+
+    fn clock(&self) -> Clock {
+        Clock::Wall
+    }
+
+    fn duration(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn contestants(&self) -> Vec<Contestant> {
+        vec![Contestant::new("other", Role::Peer)]
+    }
+
+    fn prepare(&mut self, _: usize) -> Outcome<()> {
+        Ok(())
+    }
+
+    fn run(&mut self, _: usize) -> Outcome<u64> {
+        std::thread::sleep(Duration::from_millis(4));
+        Ok(4)
+    }
+
+    fn settle(&mut self, _: usize) -> Outcome<u64> {
+        Ok(2)
+    }
+}
+
+#[test]
+fn what_was_lost_does_not_count() {
+    let row = Bench::new(plan("")).measure(&mut Half);
+    let other = &row.figures[0];
+    assert_eq!((other.units, other.lost), (12, 6));
+    assert!(other.cost.lower >= 2e6, "4 ms for 2 of them: {other:?}");
+    assert_eq!(other.lost_part.map(|it| it.median), Some(0.5));
 }

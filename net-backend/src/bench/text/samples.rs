@@ -18,6 +18,7 @@ pub(in crate::bench) fn figure(contestant: &str, role: Role, cost: f64) -> Figur
         cpu: cost,
         units: 1000,
         lost: 0,
+        lost_part: None,
         allocations: Some(0.0),
         latency: None,
     }
