@@ -83,7 +83,10 @@ pub trait Case {
         Vec::new()
     }
 
-    /// The CPU time that other processes have spent for this contestant so far. Not measured.
+    /// The CPU time that other processes, or other threads of this one, have spent for this contestant so far. Not measured.
+    ///
+    /// Asked for before a run, and again after it: with [`Clock::ThisThread`] also when it has [settled](Self::settle), so
+    /// that what others do with what they were handed counts; with [`Clock::Wall`] only what they do meanwhile does.
     fn time_of_others(&mut self, contestant: usize) -> Duration {
         let _nobody_helps = contestant;
         Duration::ZERO
@@ -229,7 +232,8 @@ impl Unit {
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Clock {
-    /// CPU time of the measuring thread: what others do meanwhile does not count.
+    /// CPU time of the measuring thread, and of those that [work for it](Case::time_of_others): what the rest of the machine
+    /// does meanwhile does not count.
     ThisThread,
     /// Time on the wall, for work of several threads and the kernel.
     Wall,

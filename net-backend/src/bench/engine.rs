@@ -154,15 +154,21 @@ impl Bench {
         let mut sample = Sample::default();
         loop {
             case.prepare(contestant)?;
-            let (allocated, others) = (count(), case.time_of_others(contestant));
+            let (allocated, before) = (count(), case.time_of_others(contestant));
             let (cpu, start) = (cpu_time(case.clock()), Instant::now());
             let units = case.run(contestant)?;
             sample.wall += start.elapsed();
             sample.cpu += cpu_time(case.clock()).saturating_sub(cpu);
-            sample.cpu += case.time_of_others(contestant).saturating_sub(others);
             sample.allocations += count() - allocated;
+            let after_run = case.time_of_others(contestant);
             sample.units += units;
             sample.lost += case.settle(contestant)?;
+            // What this thread handed over is worked off while it waits.
+            let after = match case.clock() {
+                Clock::ThisThread => case.time_of_others(contestant),
+                Clock::Wall | Clock::Value => after_run,
+            };
+            sample.cpu += after.saturating_sub(before);
             sample.latencies.append(&mut case.latencies(contestant));
             let is_over = match case.clock() {
                 Clock::ThisThread => sample.cpu >= duration,

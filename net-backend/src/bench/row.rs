@@ -57,8 +57,8 @@ pub struct Figure {
     pub cost: Spread,
     /// Nanoseconds for a unit on the wall.
     pub wall: Spread,
-    /// Nanoseconds for a unit that CPUs were busy with it: this thread's where its time is what counts, else those of all
-    /// threads and of the processes that helped.
+    /// Nanoseconds for a unit that CPUs were busy with it: this thread's and those of who worked for it where its time is what
+    /// counts, else those of all threads and of the processes that helped.
     pub cpu: Spread,
     /// Units that were done, in all rounds.
     pub units: u64,

@@ -97,8 +97,8 @@ const SECTIONS: &[(&str, &str, &str)] = &[
         "frames",
         "Frames one by one",
         "One thread sends bursts of frames of one size through a backend, or receives them. What counts is the CPU time of that \
-         thread for each frame. The kernel's part of a system call is in it, and so is what libslirp does with the frame; what another thread does is \
-         not. Frames are counted where they arrive, and those that do not are lost.",
+         thread for each frame that arrives. The kernel's part of a system call is in it, and so is what libslirp does with the frame, in a thread \
+         of its own too; what the rest of the machine does is not. Frames are counted where they arrive, and those that do not are lost.",
     ),
     (
         "tcp",

@@ -175,3 +175,69 @@ fn what_was_lost_does_not_count() {
     assert!(other.cost.lower >= 2e6, "4 ms for 2 of them: {other:?}");
     assert_eq!(other.lost_part.map(|it| it.median), Some(0.5));
 }
+
+/// A thread of its own does the work: some of it at once, some before it has settled. It claims two seconds in all.
+#[derive(Default)]
+struct Worker {
+    clock: Option<Clock>,
+    spent: Duration,
+}
+
+impl Case for Worker {
+    fn section(&self) -> String {
+        "worker".to_owned()
+    }
+
+    fn name(&self) -> String {
+        "late".to_owned()
+    }
+
+    fn unit(&self) -> Unit {
+        Unit::Frame
+    }
+
+    fn clock(&self) -> Clock {
+        self.clock.unwrap_or(Clock::ThisThread)
+    }
+
+    fn duration(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn contestants(&self) -> Vec<Contestant> {
+        vec![Contestant::new("threaded", Role::Library)]
+    }
+
+    fn prepare(&mut self, _: usize) -> Outcome<()> {
+        self.spent += Duration::from_secs(100);
+        Ok(())
+    }
+
+    fn run(&mut self, _: usize) -> Outcome<u64> {
+        self.spent += Duration::from_secs(1);
+        Ok(1)
+    }
+
+    fn settle(&mut self, _: usize) -> Outcome<u64> {
+        self.spent += Duration::from_secs(1);
+        Ok(0)
+    }
+
+    fn time_of_others(&mut self, _: usize) -> Duration {
+        self.spent
+    }
+}
+
+#[test]
+fn what_others_do_until_all_has_arrived_counts() {
+    let seconds = |clock| {
+        let mut case = Worker {
+            clock: Some(clock),
+            ..Worker::default()
+        };
+        let row = Bench::new(plan("")).measure(&mut case);
+        (row.figures[0].cpu.median / 1e9).floor()
+    };
+    assert_eq!(seconds(Clock::ThisThread), 2.0);
+    assert_eq!(seconds(Clock::Wall), 1.0, "the others' clock stops as well");
+}
