@@ -63,7 +63,7 @@ pub trait Case {
     ///
     /// # Errors
     ///
-    /// If it did not work. The contestant is then left out.
+    /// If it did not work. The contestant is then left out, unless the error is [`Stuck`].
     fn run(&mut self, contestant: usize) -> Outcome<u64>;
 
     /// Ends a run; returns how many of its units did not get where they should: the time is divided by the others. Not
@@ -165,6 +165,32 @@ impl fmt::Display for Unavailable {
 }
 
 impl Error for Unavailable {}
+
+/// Why a run came to nothing that may work when it is started anew: somebody else's program hangs now and then, say.
+///
+/// Whoever returns it from a [`Case`] is prepared again, and its round begins anew, without what was measured of it so far; five
+/// times in a case, then it is left out. The row's remarks say how often. A case has ended what hangs before it returns this.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stuck {
+    reason: String,
+}
+
+impl Stuck {
+    /// For this reason.
+    pub fn new(reason: impl fmt::Display) -> Self {
+        Self {
+            reason: reason.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for Stuck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.reason)
+    }
+}
+
+impl Error for Stuck {}
 
 /// Two contestants, by their places.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

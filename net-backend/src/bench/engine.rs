@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::case::{Case, Clock, Contestant, Outcome, Role, Unavailable};
+use super::case::{Case, Clock, Contestant, Outcome, Role, Stuck, Unavailable};
 use super::clock::{process_time, thread_time};
 use super::control::{Control, Controls};
 use super::measured::{Measured, Sample};
@@ -15,6 +15,8 @@ use super::row::Row;
 
 /// The round that warms up: shorter, and without figures.
 const WARM_UP: usize = 0;
+/// So often a contestant may get [stuck](Stuck) in a case, and is started again.
+const RESTARTS: usize = 5;
 
 /// How to measure.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -116,6 +118,7 @@ impl Bench {
         let contestants = measured.contestants.clone();
         let mut order: Vec<usize> = (0..contestants.len()).collect();
         order.retain(|at| contestants.get(*at).is_some_and(is_wanted));
+        let mut restarts = vec![Vec::new(); contestants.len()];
         for round in WARM_UP..=self.plan.rounds {
             (self.progress)(Progress {
                 section: &measured.section,
@@ -125,7 +128,7 @@ impl Bench {
             });
             self.control.round();
             self.random.shuffle(&mut order);
-            order.retain(|at| match self.sample(case, *at, round) {
+            order.retain(|at| match self.insist(case, *at, round, &mut restarts) {
                 Ok(_) if round == WARM_UP => true,
                 Ok(sample) => {
                     measured.add(*at, sample);
@@ -141,7 +144,32 @@ impl Bench {
             });
         }
         measured.remarks = case.remarks();
+        let restarted = contestants.iter().zip(&restarts);
+        let restarted = restarted.filter_map(|(it, reasons)| how_often(it, reasons));
+        measured.remarks.extend(restarted);
         measured
+    }
+
+    /// Begins anew with whoever gets stuck, and notes why.
+    fn insist(
+        &self,
+        case: &mut dyn Case,
+        contestant: usize,
+        round: usize,
+        restarts: &mut [Vec<String>],
+    ) -> Outcome<Sample> {
+        loop {
+            let error = match self.sample(case, contestant, round) {
+                Ok(sample) => return Ok(sample),
+                Err(error) => error,
+            };
+            match restarts.get_mut(contestant) {
+                Some(reasons) if error.is::<Stuck>() && reasons.len() < RESTARTS => {
+                    reasons.push(error.to_string());
+                }
+                _ => return Err(error),
+            }
+        }
     }
 
     fn sample(&self, case: &mut dyn Case, contestant: usize, round: usize) -> Outcome<Sample> {
@@ -220,6 +248,19 @@ fn failed(contestant: &Contestant, error: &(dyn std::error::Error + 'static)) ->
         why,
         is_failure: contestant.role != Role::Peer && !error.is::<Unavailable>(),
     }
+}
+
+/// What to say of somebody who was started again.
+fn how_often(contestant: &Contestant, reasons: &[String]) -> Option<String> {
+    let (count, last) = (reasons.len(), reasons.last()?);
+    let at = contestant
+        .at
+        .map_or(String::new(), |at| format!(" at {at}"));
+    let name = &contestant.name;
+    let times = if count == 1 { "time" } else { "times" };
+    Some(format!(
+        "{name}{at} got stuck and was started again {count} {times}; the last time it was {last}"
+    ))
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ mod row;
 mod spread;
 mod text;
 
-pub use case::{Case, Clock, Contestant, Outcome, Pair, Role, Unavailable, Unit};
+pub use case::{Case, Clock, Contestant, Outcome, Pair, Role, Stuck, Unavailable, Unit};
 pub use clock::{process_time, thread_time};
 pub use compare::{Change, Changes, Measure};
 pub use control::Controls;

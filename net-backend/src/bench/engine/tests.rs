@@ -241,3 +241,81 @@ fn what_others_do_until_all_has_arrived_counts() {
     assert_eq!(seconds(Clock::ThisThread), 2.0);
     assert_eq!(seconds(Clock::Wall), 1.0, "the others' clock stops as well");
 }
+
+/// Every so many runs it hangs, and claims a thousand seconds.
+struct Hanging {
+    every: usize,
+    runs: usize,
+    /// Whether it was prepared since it hung.
+    is_up: bool,
+    spent: Duration,
+}
+
+impl Case for Hanging {
+    fn section(&self) -> String {
+        "peers".to_owned()
+    }
+
+    fn name(&self) -> String {
+        "hang".to_owned()
+    }
+
+    fn unit(&self) -> Unit {
+        Unit::Byte
+    }
+
+    fn clock(&self) -> Clock {
+        Clock::Wall
+    }
+
+    fn duration(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn contestants(&self) -> Vec<Contestant> {
+        vec![Contestant::new("peer", Role::Peer).at(400.0)]
+    }
+
+    fn prepare(&mut self, _: usize) -> Outcome<()> {
+        self.is_up = true;
+        Ok(())
+    }
+
+    fn run(&mut self, _: usize) -> Outcome<u64> {
+        assert!(self.is_up);
+        self.runs += 1;
+        if self.runs % self.every == 0 {
+            self.is_up = false;
+            self.spent += Duration::from_secs(1000);
+            return Err(Stuck::new("silent").into());
+        }
+        Ok(1)
+    }
+
+    fn time_of_others(&mut self, _: usize) -> Duration {
+        self.spent
+    }
+}
+
+#[test]
+fn whoever_gets_stuck_begins_anew_and_does_not_pay_for_it() {
+    let case = |every| Hanging {
+        every,
+        runs: 0,
+        is_up: false,
+        spent: Duration::ZERO,
+    };
+    // A warm-up and three rounds.
+    let row = Bench::new(plan("")).measure(&mut case(3));
+    let [peer] = &*row.figures else {
+        panic!("{row:?}")
+    };
+    assert_eq!(peer.units, 3);
+    assert!(peer.cpu.upper < 1e12, "hanging is not counted: {peer:?}");
+    let remark = "peer at 400 got stuck and was started again 1 time; the last time it was silent";
+    assert_eq!(row.remarks, [remark]);
+    let row = Bench::new(plan("")).measure(&mut case(1));
+    assert_eq!(row.figures, []);
+    assert_eq!(row.left_out[0].why, "silent");
+    assert!(row.remarks[0].contains("again 5 times"));
+}
