@@ -136,9 +136,9 @@ impl Bench {
                 }
                 Err(error) => {
                     let failed = contestants.get(*at).map(|it| failed(it, &*error));
-                    failed
-                        .into_iter()
-                        .for_each(|it| measured.leave_out(*at, it));
+                    for why in failed {
+                        measured.leave_out(*at, why);
+                    }
                     false
                 }
             });
@@ -243,11 +243,8 @@ fn failed(contestant: &Contestant, error: &(dyn std::error::Error + 'static)) ->
         why = format!("{why}: {cause}");
         source = cause.source();
     }
-    LeftOut {
-        what: contestant.name.clone(),
-        why,
-        is_failure: contestant.role != Role::Peer && !error.is::<Unavailable>(),
-    }
+    let is_failure = contestant.role != Role::Peer && !error.is::<Unavailable>();
+    LeftOut::of(contestant, why, is_failure)
 }
 
 /// What to say of somebody who was started again.

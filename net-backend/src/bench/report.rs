@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::case::Contestant;
 use super::control::Controls;
 use super::engine::Plan;
 use super::machine::Machine;
@@ -95,4 +96,18 @@ pub struct LeftOut {
     pub why: String,
     /// Whether it should have worked: something of the library, or of the machine's, failed when it was measured.
     pub is_failure: bool,
+}
+
+impl LeftOut {
+    /// A contestant of a row, with its place on the scale if it has one: it may take part in others.
+    pub(super) fn of(contestant: &Contestant, why: String, is_failure: bool) -> Self {
+        Self {
+            what: contestant.name.clone(),
+            why: match contestant.at {
+                Some(at) => format!("{why} (at {at})"),
+                None => why,
+            },
+            is_failure,
+        }
+    }
 }

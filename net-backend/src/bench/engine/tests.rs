@@ -316,6 +316,6 @@ fn whoever_gets_stuck_begins_anew_and_does_not_pay_for_it() {
     assert_eq!(row.remarks, [remark]);
     let row = Bench::new(plan("")).measure(&mut case(1));
     assert_eq!(row.figures, []);
-    assert_eq!(row.left_out[0].why, "silent");
+    assert_eq!(row.left_out[0].why, "silent (at 400)");
     assert!(row.remarks[0].contains("again 5 times"));
 }
