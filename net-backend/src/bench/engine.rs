@@ -136,7 +136,7 @@ impl Bench {
                 }
                 Err(error) => {
                     let failed = contestants.get(*at).map(|it| failed(it, &*error));
-                    for why in failed {
+                    if let Some(why) = failed {
                         measured.leave_out(*at, why);
                     }
                     false

@@ -47,6 +47,7 @@ fn parse(text: &str) -> Result<Report> {
 mod tests {
     use net_backend::bench::{Machine, Plan, Spread};
 
+    use super::super::synthetic;
     use super::*;
 
     fn report() -> Report {
@@ -67,6 +68,16 @@ mod tests {
         let path = directory.path().join("old.json");
         fs::write(&path, serde_json::to_string(&report()).unwrap()).unwrap();
         assert_eq!(read(&path).unwrap(), report());
+    }
+
+    #[test]
+    fn what_is_not_known_comes_back_as_that() {
+        let text = serde_json::to_string(&synthetic::report()).unwrap();
+        assert!(text.contains("\"p999\":null"));
+        let report = parse(&text).unwrap();
+        let figures = report.rows.iter().flat_map(|row| &row.figures);
+        let mut latencies = figures.filter_map(|it| it.latency.as_ref());
+        assert!(latencies.all(|it| it.p99.is_some() && it.p999.is_none()));
     }
 
     #[test]

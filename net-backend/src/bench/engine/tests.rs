@@ -73,7 +73,7 @@ fn all_are_measured_and_compared() {
     assert_eq!((library.cost.median, other.cost.median), (30.0, 10.0));
     assert_eq!((other.units, other.lost), (30, 3));
     assert_eq!(library.latency, None);
-    assert_eq!(other.latency.as_ref().map(|it| it.p999), Some(7.0));
+    assert_eq!(other.latency.as_ref().map(|it| it.p50.median), Some(7.0));
     let [compared] = &*row.comparisons else {
         panic!("{row:?}")
     };
