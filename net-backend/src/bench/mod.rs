@@ -27,7 +27,7 @@ pub use clock::{process_time, thread_time};
 pub use compare::{Change, Changes, Measure};
 pub use control::Controls;
 pub use engine::{Bench, Plan, Progress};
-pub use goals::{Goals, Rule, Unused};
+pub use goals::{Goals, Rule, Unjudged, Unused};
 pub use machine::Machine;
 pub use measured::Measured;
 pub use report::{LeftOut, Part, Report};
