@@ -263,6 +263,6 @@ pub enum Clock {
     ThisThread,
     /// Time on the wall, for work of several threads and the kernel.
     Wall,
-    /// No time: what [`Case::run`] returns is the figure.
+    /// No time: what [`Case::run`] returns is the figure, which may be 0.
     Value,
 }

@@ -181,9 +181,9 @@ struct Samples {
 }
 
 impl Samples {
-    /// For a unit, in each round.
+    /// For a unit, in each round that had one.
     fn each(&self, what: impl Fn(&Sample) -> Duration) -> Vec<f64> {
-        let rounds = self.rounds.iter();
+        let rounds = self.rounds.iter().filter(|it| it.counts > 0);
         let each = rounds.map(|it| what(it).as_secs_f64() * 1e9 / float(it.counts));
         each.collect()
     }
@@ -221,19 +221,20 @@ impl Samples {
             units,
             lost: self.sum(|it| it.lost),
             lost_part: self.lost_part(),
-            allocations: is_counted.then_some(allocations),
+            allocations: (is_counted && units > 0).then_some(allocations),
             latency: Latency::of(&latencies),
         }
     }
 }
 
+/// In each round; where there is nothing to divide by, or nothing that is divided, there is no quotient.
 fn quotients(contender: &[f64], reference: &[f64], better: Better) -> Vec<f64> {
     let pairs = contender.iter().zip(reference);
     let quotient = |(contender, reference): (&f64, &f64)| match better {
         Better::Less => contender / reference,
         Better::More => reference / contender,
     };
-    pairs.map(quotient).filter(|it| it.is_finite()).collect()
+    pairs.map(quotient).filter(|it| it.is_normal()).collect()
 }
 
 #[cfg(test)]

@@ -146,3 +146,17 @@ fn other_conditions_are_warned_of() {
         ]
     );
 }
+
+#[test]
+fn what_was_nothing_is_told_without_percent() {
+    let mut runs = [run(1.0, 0.0), run(1.0, 5.0)];
+    for run in &mut runs {
+        run.rows[0].comparisons.clear();
+    }
+    let same = Changes::between(&runs[0], &runs[0]);
+    assert_eq!((same.compared, same.agree), (2, 2));
+    let text = Changes::between(&runs[0], &runs[1]).to_string();
+    let worse =
+        "worse   tap/send: by hand  0.00 ns/frame [0.00-0.00] → 5.00 ns/frame [4.95-5.05]\n";
+    assert!(text.contains(worse), "{text}");
+}

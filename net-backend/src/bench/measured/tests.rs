@@ -11,7 +11,7 @@ fn plan() -> Plan {
 
 #[test]
 fn quotients_are_of_the_same_round() {
-    let [one, other] = [[2.0, 20.0, 0.0], [4.0, 40.0, 0.0]];
+    let [one, other] = [[2.0, 20.0, 0.0, 1.0, 0.0], [4.0, 40.0, 0.0, 0.0, 1.0]];
     assert_eq!(quotients(&one, &other, Better::Less), [0.5, 0.5]);
     assert_eq!(quotients(&one, &other, Better::More), [2.0, 2.0]);
 }
@@ -96,4 +96,24 @@ fn whoever_is_in_one_process_only_is_left_out_and_the_others_stay() {
     // As many rounds of each, so that quotients are of the same.
     first.absorb(on_scale(&[10.0, 20.0, 30.0], 0.0));
     assert_eq!(places(&first), [(20.0, 180)]);
+}
+
+#[test]
+fn who_needs_nothing_has_a_figure_and_no_quotient() {
+    let mut measured = on_scale(&[0.0, 7.0], -1.0);
+    measured.pairs = vec![Pair {
+        contender: 1,
+        reference: 0,
+    }];
+    let row = measured.row();
+    assert_eq!(row.left_out, []);
+    let costs: Vec<f64> = row.figures.iter().map(|it| it.cost.median).collect();
+    assert_eq!(costs, [0.0, 7.0]);
+    assert_eq!(row.comparisons, []);
+    let all = row
+        .figures
+        .iter()
+        .flat_map(|it| [it.cost, it.wall, it.cpu])
+        .flat_map(|it| [it.lower, it.median, it.upper]);
+    assert!(all.into_iter().all(f64::is_finite), "{row:?}");
 }
