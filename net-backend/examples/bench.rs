@@ -10,7 +10,7 @@
 use std::process::ExitCode;
 
 use net_backend::bench::frames::{self, BackendEnd, Opened, Subject};
-use net_backend::bench::{Bench, Case, Machine, Outcome, Part, Plan, Report};
+use net_backend::bench::{Bench, Case, Machine, Outcome, Part, Plan, Report, keep_to_cpus};
 use net_backend::memory::{PairConfig, pair};
 
 fn main() -> ExitCode {
@@ -29,6 +29,10 @@ fn main() -> ExitCode {
 
 /// Measures the cases that are `wanted`.
 fn measure(wanted: impl Fn(&dyn Case) -> bool) -> Report {
+    // Threads on several CPUs are a matter of luck, so that goals are for one.
+    if let Err(error) = keep_to_cpus(1) {
+        eprintln!("not kept to one CPU: {error}");
+    }
     let machine = Machine::now();
     let mut bench = Bench::new(Plan::default());
     let mut cases = frames::cases(vec![mine(), loopback()]);

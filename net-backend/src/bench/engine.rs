@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::case::{Case, Clock, Contestant, Outcome, Role, Stuck, Unavailable};
 use super::clock::{process_time, thread_time};
 use super::control::{Control, Controls};
+use super::cpus::usable_cpus;
 use super::measured::{Measured, Sample};
 use super::random::Random;
 use super::report::LeftOut;
@@ -23,7 +24,8 @@ const RESTARTS: usize = 5;
 pub struct Plan {
     /// Rounds that count.
     pub rounds: usize,
-    /// How many CPUs everything runs on. Goals are for one.
+    /// How many CPUs everything runs on. Goals are for one. [`Bench::new`] writes down what is true; see
+    /// [`keep_to_cpus`](super::keep_to_cpus).
     pub cpus: usize,
     /// Whether runs are shorter than they should be, for a first look.
     pub quick: bool,
@@ -32,7 +34,7 @@ pub struct Plan {
 }
 
 impl Default for Plan {
-    /// 15 rounds on one CPU, of everybody.
+    /// 15 rounds of everybody, for a thread that is kept to one CPU.
     fn default() -> Self {
         Self {
             rounds: 15,
@@ -66,9 +68,11 @@ pub struct Bench {
 }
 
 impl Bench {
-    /// Nothing is measured yet.
+    /// Nothing is measured yet. It runs on the CPUs that this thread may use at this time, whatever the plan says:
+    /// [`plan`](Self::plan) then says how many these are.
     #[must_use]
-    pub fn new(plan: Plan) -> Self {
+    pub fn new(mut plan: Plan) -> Self {
+        plan.cpus = usable_cpus();
         Self {
             plan,
             random: Random::new(),
