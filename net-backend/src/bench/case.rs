@@ -32,7 +32,8 @@ pub trait Case {
         Clock::ThisThread
     }
 
-    /// How long each contestant goes on in each round.
+    /// How long each contestant goes on in each round, by [`clock`](Self::clock): no less than one run, and no more than ten
+    /// times as long on the wall and a second, since who only waits spends no CPU time.
     fn duration(&self) -> Duration {
         Duration::from_millis(15)
     }

@@ -13,6 +13,7 @@ const LITTLE_LOSS: f64 = 0.001;
 
 /// What differs between two runs beyond what chance does.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub struct Changes {
     /// Why the runs can hardly be compared, each in a sentence.
     pub warnings: Vec<String>,
@@ -33,6 +34,7 @@ pub struct Changes {
 
 /// What changed.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Change {
     /// `ROW: CONTESTANT`, with ` / REFERENCE` where it is a quotient.
     pub what: String,

@@ -9,18 +9,23 @@ use super::case::{Case, Clock, Contestant, Outcome, Role, Stuck, Unavailable};
 use super::clock::{process_time, thread_time};
 use super::control::{Control, Controls};
 use super::cpus::usable_cpus;
+use super::machine::Machine;
 use super::measured::{Measured, Sample};
 use super::random::Random;
-use super::report::LeftOut;
+use super::report::{LeftOut, Report};
 use super::row::Row;
+use super::spread::Spread;
 
 /// The round that warms up: shorter, and without figures.
 const WARM_UP: usize = 0;
+/// What runs may take on the wall in a round, beside ten times what they should take.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// So often a contestant may get [stuck](Stuck) in a case, and is started again.
 const RESTARTS: usize = 5;
 
-/// How to measure.
+/// How to measure. Begin with the [default](Self::default), and change what should be otherwise.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Plan {
     /// Rounds that count.
     pub rounds: usize,
@@ -94,6 +99,17 @@ impl Bench {
     pub fn on_progress(mut self, tell: impl FnMut(Progress<'_>) + 'static) -> Self {
         self.progress = Box::new(tell);
         self
+    }
+
+    /// What it comes to, beside what it was measured on: [`Machine::now`] from before the first row.
+    #[must_use]
+    pub fn report(&self, machine: Machine, rows: Vec<Row>) -> Report {
+        let controls = self.controls();
+        Report {
+            copy: Spread::of(&controls.copies),
+            call: Spread::of(&controls.calls),
+            ..Report::new(machine.finish(), self.plan.clone(), rows)
+        }
     }
 
     /// How it measures.
@@ -183,6 +199,8 @@ impl Bench {
             (false, _) => case.duration(),
         };
         let count = self.allocations.unwrap_or(|| 0);
+        // Whoever only waits has spent no CPU time when it has waited for ever.
+        let (begin, longest) = (Instant::now(), duration * 10 + PATIENCE);
         let mut sample = Sample::default();
         loop {
             case.prepare(contestant)?;
@@ -207,6 +225,7 @@ impl Bench {
                 Clock::Wall => sample.wall >= duration,
                 Clock::Value => true,
             };
+            let is_over = is_over || begin.elapsed() >= longest;
             if is_over {
                 break;
             }

@@ -8,6 +8,7 @@ use super::spread::{Spread, float};
 
 /// What came out for a [`Case`](super::Case).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Row {
     /// The group that it belongs to.
     pub section: String,
@@ -30,6 +31,27 @@ pub struct Row {
 }
 
 impl Row {
+    /// One without figures.
+    #[must_use]
+    pub fn new(
+        section: impl Into<String>,
+        name: impl Into<String>,
+        unit: Unit,
+        clock: Clock,
+    ) -> Self {
+        Self {
+            section: section.into(),
+            name: name.into(),
+            at: None,
+            unit,
+            clock,
+            figures: Vec::new(),
+            comparisons: Vec::new(),
+            left_out: Vec::new(),
+            remarks: Vec::new(),
+        }
+    }
+
     /// What it is known by in files of goals, and from one run to the next: `SECTION/NAME`.
     #[must_use]
     pub fn id(&self) -> String {
@@ -46,6 +68,7 @@ impl Row {
 
 /// What came out for a contestant.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Figure {
     /// Its name.
     pub contestant: String,
@@ -73,6 +96,24 @@ pub struct Figure {
 }
 
 impl Figure {
+    /// One of these costs, by any clock, of no units.
+    #[must_use]
+    pub fn new(contestant: impl Into<String>, role: Role, cost: Spread) -> Self {
+        Self {
+            contestant: contestant.into(),
+            role,
+            at: None,
+            cost,
+            wall: cost,
+            cpu: cost,
+            units: 0,
+            lost: 0,
+            lost_part: None,
+            allocations: None,
+            latency: None,
+        }
+    }
+
     /// The part of the units that did not arrive: 0 to 1.
     #[must_use]
     pub fn loss(&self) -> f64 {
@@ -106,6 +147,7 @@ impl Figure {
 
 /// How times of single units are spread.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Latency {
     /// Nanoseconds in which half of them were done: its spread over the rounds.
     pub p50: Spread,
@@ -131,8 +173,9 @@ impl Latency {
     /// In a round one must be beyond: the rounds' median is of several.
     const BEYOND_IN_ROUND: f64 = 1.0;
 
-    /// Of these rounds; `None` if nothing was told in any.
-    pub(super) fn of(rounds: &[Vec<u32>]) -> Option<Self> {
+    /// Of nanoseconds that were told in these rounds; `None` if nothing was told in any.
+    #[must_use]
+    pub fn of(rounds: &[Vec<u32>]) -> Option<Self> {
         let told = rounds.iter().filter(|round| !round.is_empty());
         let sorted: Vec<Vec<u32>> = told
             .map(|round| {
@@ -185,6 +228,7 @@ fn quantile(sorted: &[u32], part: f64) -> f64 {
 
 /// What came out for two contestants.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Compared {
     /// Who is judged.
     pub contender: String,
@@ -201,6 +245,24 @@ pub struct Compared {
 }
 
 impl Compared {
+    /// One without a goal.
+    #[must_use]
+    pub fn new(
+        contender: impl Into<String>,
+        reference: impl Into<String>,
+        better: Better,
+        value: Spread,
+    ) -> Self {
+        Self {
+            contender: contender.into(),
+            reference: reference.into(),
+            at: None,
+            better,
+            value,
+            goal: None,
+        }
+    }
+
     /// What became of the goal, where there is one.
     #[must_use]
     pub fn verdict(&self) -> Option<Verdict> {

@@ -174,10 +174,8 @@ mod tests {
         assert_eq!(family(families[0][0]), "send");
         let (_, tcp) = &sections[1];
         assert_eq!(family(tcp[0]), "upload");
-        let parallel = Row {
-            name: "send 64 bytes, two CPUs".to_owned(),
-            ..frames[0].clone()
-        };
+        let mut parallel = frames[0].clone();
+        parallel.name = "send 64 bytes, two CPUs".to_owned();
         assert_eq!(family(&parallel), "send, two CPUs");
     }
 

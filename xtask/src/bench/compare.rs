@@ -45,21 +45,13 @@ fn parse(text: &str) -> Result<Report> {
 
 #[cfg(test)]
 mod tests {
-    use net_backend::bench::{Machine, Plan, Spread};
+    use net_backend::bench::{Machine, Plan};
 
     use super::super::synthetic;
     use super::*;
 
     fn report() -> Report {
-        Report {
-            format: Report::FORMAT,
-            machine: Machine::default(),
-            plan: Plan::default(),
-            copy: Spread::default(),
-            call: Spread::default(),
-            rows: Vec::new(),
-            left_out: Vec::new(),
-        }
+        Report::new(Machine::default(), Plan::default(), Vec::new())
     }
 
     #[test]

@@ -319,3 +319,54 @@ fn whoever_gets_stuck_begins_anew_and_does_not_pay_for_it() {
     assert_eq!(row.left_out[0].why, "silent (at 400)");
     assert!(row.remarks[0].contains("again 5 times"));
 }
+
+/// Each run only waits.
+struct Waiting;
+
+impl Case for Waiting {
+    fn section(&self) -> String {
+        "waiting".to_owned()
+    }
+
+    fn name(&self) -> String {
+        "for ever".to_owned()
+    }
+
+    fn unit(&self) -> Unit {
+        Unit::Frame
+    }
+
+    fn duration(&self) -> Duration {
+        // More CPU time than there will be.
+        Duration::from_millis(200)
+    }
+
+    fn contestants(&self) -> Vec<Contestant> {
+        vec![Contestant::new("other", Role::Peer)]
+    }
+
+    fn prepare(&mut self, _: usize) -> Outcome<()> {
+        Ok(())
+    }
+
+    fn run(&mut self, _: usize) -> Outcome<u64> {
+        std::thread::sleep(Duration::from_millis(500));
+        Ok(1)
+    }
+}
+
+#[test]
+fn whoever_only_waits_ends_at_some_time_and_rows_make_a_report() {
+    let machine = Machine::now();
+    let mut bench = Bench::new(Plan {
+        rounds: 1,
+        quick: true,
+        ..Plan::default()
+    });
+    let row = bench.measure(&mut Waiting);
+    assert!(row.figures[0].units <= 4, "2 s of {row:?}");
+    let report = bench.report(machine, vec![row]);
+    assert_eq!(report.plan, *bench.plan());
+    assert!(report.copy.median > 0.0 && report.machine.seconds > 1.0);
+    assert!(report.to_string().contains("waiting/for ever"));
+}

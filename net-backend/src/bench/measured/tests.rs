@@ -18,8 +18,8 @@ fn quotients_are_of_the_same_round() {
 
 /// Somebody in several places on a scale, of which one fails.
 struct Scale {
-    places: Vec<f64>,
-    fails_at: f64,
+    places: Vec<u32>,
+    fails_at: Option<u32>,
 }
 
 impl Case for Scale {
@@ -41,23 +41,23 @@ impl Case for Scale {
 
     fn contestants(&self) -> Vec<Contestant> {
         let places = self.places.iter();
-        let all = places.map(|it| Contestant::new("library", Role::Library).at(*it));
+        let all = places.map(|it| Contestant::new("library", Role::Library).at(f64::from(*it)));
         all.collect()
     }
 
     fn prepare(&mut self, contestant: usize) -> Outcome<()> {
-        match self.places[contestant] == self.fails_at {
+        match Some(self.places[contestant]) == self.fails_at {
             true => Err("it broke".into()),
             false => Ok(()),
         }
     }
 
     fn run(&mut self, contestant: usize) -> Outcome<u64> {
-        Ok(self.places[contestant] as u64)
+        Ok(self.places[contestant].into())
     }
 }
 
-fn on_scale(places: &[f64], fails_at: f64) -> Measured {
+fn on_scale(places: &[u32], fails_at: Option<u32>) -> Measured {
     Bench::new(plan()).gather(&mut Scale {
         places: places.to_vec(),
         fails_at,
@@ -72,10 +72,10 @@ fn places(measured: &Measured) -> Vec<(f64, u64)> {
 
 #[test]
 fn whoever_fails_in_one_place_stays_in_the_others() {
-    let all = [10.0, 20.0, 30.0];
-    let mut first = on_scale(&all, 20.0);
+    let all = [10, 20, 30];
+    let mut first = on_scale(&all, Some(20));
     assert_eq!(places(&first), [(10.0, 30), (30.0, 90)]);
-    first.absorb(on_scale(&all, 10.0));
+    first.absorb(on_scale(&all, Some(10)));
     assert_eq!(places(&first), [(30.0, 180)]);
     let left_out = first.row().left_out;
     let told: Vec<_> = left_out.iter().map(|it| (&*it.what, &*it.why)).collect();
@@ -85,8 +85,8 @@ fn whoever_fails_in_one_place_stays_in_the_others() {
 
 #[test]
 fn whoever_is_in_one_process_only_is_left_out_and_the_others_stay() {
-    let mut first = on_scale(&[10.0, 20.0], 0.0);
-    first.absorb(on_scale(&[30.0, 20.0], 0.0));
+    let mut first = on_scale(&[10, 20], None);
+    first.absorb(on_scale(&[30, 20], None));
     assert_eq!(places(&first), [(20.0, 120)]);
     let left_out = first.row().left_out;
     assert_eq!(left_out.len(), 2);
@@ -94,13 +94,13 @@ fn whoever_is_in_one_process_only_is_left_out_and_the_others_stay() {
     assert!(left_out[0].why.ends_with("(at 10)"), "{left_out:?}");
     assert!(left_out[1].why.ends_with("(at 30)"), "{left_out:?}");
     // As many rounds of each, so that quotients are of the same.
-    first.absorb(on_scale(&[10.0, 20.0, 30.0], 0.0));
+    first.absorb(on_scale(&[10, 20, 30], None));
     assert_eq!(places(&first), [(20.0, 180)]);
 }
 
 #[test]
 fn who_needs_nothing_has_a_figure_and_no_quotient() {
-    let mut measured = on_scale(&[0.0, 7.0], -1.0);
+    let mut measured = on_scale(&[0, 7], None);
     measured.pairs = vec![Pair {
         contender: 1,
         reference: 0,

@@ -6,38 +6,16 @@ use super::*;
 
 /// A quotient of 1.1, with a goal if there is a limit.
 fn report(limit: Option<f64>) -> Report {
-    let compared = Compared {
-        contender: "library".to_owned(),
-        reference: "by hand".to_owned(),
-        at: None,
-        better: Better::Less,
-        value: Spread::of(&[1.1]),
-        goal: limit.map(|limit| Goal {
-            limit,
-            aim: None,
-            margin: 0.05,
-        }),
-    };
-    let row = Row {
-        section: "tap".to_owned(),
-        name: "send 64 bytes".to_owned(),
-        at: None,
-        unit: Unit::Frame,
-        clock: Clock::ThisThread,
-        figures: Vec::new(),
-        comparisons: vec![compared],
-        left_out: Vec::new(),
-        remarks: Vec::new(),
-    };
-    Report {
-        format: Report::FORMAT,
-        machine: Machine::default(),
-        plan: Plan::default(),
-        copy: Spread::default(),
-        call: Spread::default(),
-        rows: vec![row],
-        left_out: Vec::new(),
-    }
+    let value = Spread::of(&[1.1]);
+    let mut compared = Compared::new("library", "by hand", Better::Less, value);
+    compared.goal = limit.map(|limit| Goal {
+        limit,
+        aim: None,
+        margin: 0.05,
+    });
+    let mut row = Row::new("tap", "send 64 bytes", Unit::Frame, Clock::ThisThread);
+    row.comparisons.push(compared);
+    Report::new(Machine::default(), Plan::default(), vec![row])
 }
 
 #[test]
