@@ -10,7 +10,7 @@
 use std::process::ExitCode;
 
 use net_backend::bench::frames::{self, BackendEnd, Opened, Subject};
-use net_backend::bench::{Bench, Case, Machine, Outcome, Part, Plan, Report};
+use net_backend::bench::{Bench, Case, Machine, Outcome, Plan, Report, keep_to_cpus};
 use net_backend::memory::{PairConfig, pair};
 
 fn main() -> ExitCode {
@@ -29,17 +29,17 @@ fn main() -> ExitCode {
 
 /// Measures the cases that are `wanted`.
 fn measure(wanted: impl Fn(&dyn Case) -> bool) -> Report {
+    // Threads on several CPUs are a matter of luck, so that goals are for one.
+    if let Err(error) = keep_to_cpus(1) {
+        eprintln!("not kept to one CPU: {error}");
+    }
     let machine = Machine::now();
     let mut bench = Bench::new(Plan::default());
     let mut cases = frames::cases(vec![mine(), loopback()]);
     cases.retain(|case| wanted(&**case));
-    let measured = cases.iter_mut().map(|case| bench.gather(&mut **case));
-    let part = Part {
-        measured: measured.collect(),
-        controls: bench.controls().clone(),
-        left_out: Vec::new(),
-    };
-    part.report(machine.finish(), bench.plan().clone())
+    let rows = cases.iter_mut().map(|case| bench.measure(&mut **case));
+    let rows = rows.collect();
+    bench.report(machine, rows)
 }
 
 /// A backend of this program's own. The far end is what it leads to: here it is a backend as well, and where it is a socket

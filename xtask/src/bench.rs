@@ -162,12 +162,11 @@ impl Options {
             true => 3,
             false => 15,
         };
-        Plan {
-            rounds: self.rounds.unwrap_or(rounds),
-            only: self.contestant.clone(),
-            cpus: self.cpus,
-            quick: self.quick,
-        }
+        let mut plan = Plan::default();
+        plan.rounds = self.rounds.unwrap_or(rounds);
+        plan.only.clone_from(&self.contestant);
+        (plan.cpus, plan.quick) = (self.cpus, self.quick);
+        plan
     }
 
     fn report(&self) -> Result<Report> {
@@ -184,10 +183,8 @@ impl Options {
     /// What a process measures.
     fn measure(&self, cpus: &Cpus) -> Result<Part> {
         cpus.keep_to(self.cpus)?;
-        let plan = Plan {
-            rounds: self.part.part_rounds,
-            ..self.plan()
-        };
+        let mut plan = self.plan();
+        plan.rounds = self.part.part_rounds;
         let (sections, mut left_out) = self.sections(cpus);
         let mut cases = Vec::new();
         for (count, section) in sections {

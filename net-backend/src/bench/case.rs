@@ -32,7 +32,8 @@ pub trait Case {
         Clock::ThisThread
     }
 
-    /// How long each contestant goes on in each round.
+    /// How long each contestant goes on in each round, by [`clock`](Self::clock): no less than one run, and no more than ten
+    /// times as long on the wall and a second, since who only waits spends no CPU time.
     fn duration(&self) -> Duration {
         Duration::from_millis(15)
     }
@@ -58,14 +59,16 @@ pub trait Case {
     /// [`Unavailable`].
     fn prepare(&mut self, contestant: usize) -> Outcome<()>;
 
-    /// Does it at least once; returns how many units were done. With [`Clock::Value`] that is the figure itself.
+    /// Does it at least once; returns how many units were done, with those that will turn out to be lost. With
+    /// [`Clock::Value`] that is the figure itself.
     ///
     /// # Errors
     ///
-    /// If it did not work. The contestant is then left out.
+    /// If it did not work. The contestant is then left out, unless the error is [`Stuck`].
     fn run(&mut self, contestant: usize) -> Outcome<u64>;
 
-    /// Ends a run; returns how many of its units did not get where they should. Not measured.
+    /// Ends a run; returns how many of its units did not get where they should: the time is divided by the others. Not
+    /// measured.
     ///
     /// # Errors
     ///
@@ -81,7 +84,10 @@ pub trait Case {
         Vec::new()
     }
 
-    /// The CPU time that other processes have spent for this contestant so far. Not measured.
+    /// The CPU time that other processes, or other threads of this one, have spent for this contestant so far. Not measured.
+    ///
+    /// Asked for before a run, and again after it: with [`Clock::ThisThread`] also when it has [settled](Self::settle), so
+    /// that what others do with what they were handed counts; with [`Clock::Wall`] only what they do meanwhile does.
     fn time_of_others(&mut self, contestant: usize) -> Duration {
         let _nobody_helps = contestant;
         Duration::ZERO
@@ -161,6 +167,32 @@ impl fmt::Display for Unavailable {
 
 impl Error for Unavailable {}
 
+/// Why a run came to nothing that may work when it is started anew: somebody else's program hangs now and then, say.
+///
+/// Whoever returns it from a [`Case`] is prepared again, and its round begins anew, without what was measured of it so far; five
+/// times in a case, then it is left out. The row's remarks say how often. A case has ended what hangs before it returns this.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stuck {
+    reason: String,
+}
+
+impl Stuck {
+    /// For this reason.
+    pub fn new(reason: impl fmt::Display) -> Self {
+        Self {
+            reason: reason.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for Stuck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.reason)
+    }
+}
+
+impl Error for Stuck {}
+
 /// Two contestants, by their places.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pair {
@@ -197,7 +229,7 @@ impl Pair {
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Unit {
-    /// Frames: the time of each counts.
+    /// Frames: the time of each that arrives counts.
     Frame,
     /// Bytes of a stream: how many pass in a second counts.
     Byte,
@@ -227,10 +259,11 @@ impl Unit {
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Clock {
-    /// CPU time of the measuring thread: what others do meanwhile does not count.
+    /// CPU time of the measuring thread, and of those that [work for it](Case::time_of_others): what the rest of the machine
+    /// does meanwhile does not count.
     ThisThread,
     /// Time on the wall, for work of several threads and the kernel.
     Wall,
-    /// No time: what [`Case::run`] returns is the figure.
+    /// No time: what [`Case::run`] returns is the figure, which may be 0.
     Value,
 }

@@ -6,10 +6,14 @@ use super::case::{Clock, Role, Unit};
 use super::report::Report;
 use super::row::{Better, Figure, Row};
 use super::spread::Spread;
-use super::text::{compared, cost_text, cpu_text, ratio_text, references};
+use super::text::{compared, cost_text, cpu_text, lost_text, ratio_text, references};
+
+/// A part of all units that does not matter.
+const LITTLE_LOSS: f64 = 0.001;
 
 /// What differs between two runs beyond what chance does.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub struct Changes {
     /// Why the runs can hardly be compared, each in a sentence.
     pub warnings: Vec<String>,
@@ -30,6 +34,7 @@ pub struct Changes {
 
 /// What changed.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Change {
     /// `ROW: CONTESTANT`, with ` / REFERENCE` where it is a quotient.
     pub what: String,
@@ -53,6 +58,8 @@ pub enum Measure {
     Cost(Unit),
     /// The CPU time for such a unit.
     Cpu(Unit),
+    /// The part of the units that did not arrive.
+    Lost,
 }
 
 impl Changes {
@@ -60,7 +67,7 @@ impl Changes {
     ///
     /// What else the machine was busy with should not change it. Of the library's contestants, therefore, quotients are
     /// compared, beside the most telling reference that both runs have; of others, costs, where these are CPU time, and
-    /// CPU time where they are time on the wall.
+    /// CPU time where they are time on the wall. What is lost is compared of everybody.
     #[must_use]
     pub fn between(earlier: &Report, later: &Report) -> Self {
         let mut changes = Self {
@@ -79,6 +86,7 @@ impl Changes {
                     continue;
                 };
                 changes.add(change((old, before), (row, figure)));
+                changes.add_losses(name(row, figure), before.losses(), figure.losses());
             }
         }
         changes
@@ -92,10 +100,25 @@ impl Changes {
             self.changed.push(change);
         }
     }
+
+    /// They are not counted among what was compared: hardly anybody loses something.
+    fn add_losses(&mut self, what: String, before: Spread, after: Spread) {
+        let difference = (after.median - before.median).abs();
+        let least = self.least * before.median.max(after.median);
+        if !before.overlaps(&after) && difference > least.max(LITTLE_LOSS) {
+            self.changed.push(Change {
+                what,
+                measure: Measure::Lost,
+                before,
+                after,
+                better: Better::Less,
+            });
+        }
+    }
 }
 
 impl Change {
-    /// What it is after by what it was before.
+    /// What it is after by what it was before; no finite number where there was nothing before.
     #[must_use]
     pub fn quotient(&self) -> f64 {
         self.after.median / self.before.median
@@ -143,15 +166,20 @@ impl fmt::Display for Change {
             Measure::Quotient => ratio_text(it),
             Measure::Cost(unit) => cost_text(it, unit),
             Measure::Cpu(unit) => cpu_text(it, unit),
+            Measure::Lost => lost_text(it),
         };
         // People read rates where these are what counts.
         let quotient = match self.measure {
             Measure::Cost(unit) if unit.better() == Better::More => 1.0 / self.quotient(),
             _ => self.quotient(),
         };
-        let percent = (quotient - 1.0) * 100.0;
         let (what, before, after) = (&self.what, told(self.before), told(self.after));
-        write!(f, "{word:<7} {what}  {before} → {after}  {percent:+.0} %")
+        write!(f, "{word:<7} {what}  {before} → {after}")?;
+        let percent = (quotient - 1.0) * 100.0;
+        match percent.is_finite() && self.measure != Measure::Lost {
+            true => write!(f, "  {percent:+.0} %"),
+            false => Ok(()),
+        }
     }
 }
 
@@ -253,130 +281,4 @@ fn change((old, before): (&Row, &Figure), (row, after): (&Row, &Figure)) -> Chan
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::text::samples::{figure, report, row};
-    use super::*;
-
-    fn run(library: f64, hand: f64) -> Report {
-        let figures = vec![
-            figure("library", Role::Library, library),
-            figure("by hand", Role::ByHand, hand),
-        ];
-        report(vec![row("tap/send", figures)])
-    }
-
-    #[test]
-    fn the_same_run_has_no_changes() {
-        let run = run(11.0, 10.0);
-        let changes = Changes::between(&run, &run);
-        assert_eq!((changes.compared, changes.agree), (2, 2));
-        assert_eq!(
-            changes.to_string(),
-            "2 of 2 agree within their quartiles; 0 differ by 5 % or less, 0 changed\n"
-        );
-    }
-
-    #[test]
-    fn of_the_library_quotients_are_compared_and_of_others_costs() {
-        let changes = Changes::between(&run(11.0, 10.0), &run(22.0, 20.0));
-        assert_eq!((changes.compared, changes.agree), (2, 1));
-        let [change] = &*changes.changed else {
-            panic!("{changes:?}")
-        };
-        assert_eq!(change.measure, Measure::Cost(Unit::Frame));
-        assert!(!change.is_better());
-        assert_eq!(
-            change.to_string(),
-            "worse   tap/send: by hand  10.0 ns/frame [9.9-10.1] → 20.0 ns/frame [19.8-20.2]  +100 %"
-        );
-        let changes = Changes::between(&run(11.0, 10.0), &run(10.0, 10.0));
-        let text = changes.to_string();
-        let better =
-            "better  tap/send: library / by hand  1.100 [1.100-1.100] → 1.000 [1.000-1.000]  -9 %";
-        assert!(text.contains(better), "{text}");
-    }
-
-    #[test]
-    fn little_is_no_change() {
-        let changes = Changes::between(&run(10.0, 10.0), &run(10.4, 10.0));
-        assert_eq!((changes.agree, changes.changed.len()), (1, 0));
-        assert!(changes.to_string().contains("1 differ by 5 % or less"));
-    }
-
-    #[test]
-    fn what_moved_the_controls_may_move_the_rest() {
-        let (old, mut new) = (run(10.0, 10.0), run(10.8, 10.0));
-        let changed = |new: &Report| Changes::between(&old, new).changed.len();
-        assert_eq!(changed(&new), 1);
-        new.call = new.call.times(1.06);
-        assert_eq!(changed(&new), 0);
-        new = run(10.8, 10.0);
-        new.plan.quick = true;
-        assert_eq!(changed(&new), 0);
-    }
-
-    #[test]
-    fn what_is_in_one_run_only_is_told() {
-        let mut old = run(1.0, 1.0);
-        let mut new = old.clone();
-        new.rows[0].figures.push(figure("tun-rs", Role::Peer, 1.0));
-        old.rows.push(row("tap/receive", vec![]));
-        let changes = Changes::between(&old, &new);
-        assert_eq!(changes.added, ["tap/send: tun-rs"]);
-        assert_eq!(changes.gone, ["tap/receive"]);
-        old.rows[0].unit = Unit::Memory;
-        let changes = Changes::between(&old, &new);
-        assert_eq!(changes.compared, 0, "other things are counted");
-    }
-
-    #[test]
-    fn rates_go_up_where_costs_go_down() {
-        let mut runs = [run(1.0, 2.0), run(1.0, 1.0)];
-        for run in &mut runs {
-            run.rows[0].unit = Unit::Byte;
-            run.rows[0].comparisons.clear();
-        }
-        let changes = Changes::between(&runs[0], &runs[1]);
-        let text = changes.to_string();
-        assert!(
-            text.contains("better  tap/send: by hand  4.00 Gbit/s"),
-            "{text}"
-        );
-        assert!(text.contains("+100 %"), "{text}");
-    }
-
-    #[test]
-    fn time_on_the_wall_is_compared_as_cpu_time() {
-        let mut runs = [run(1.0, 2.0), run(1.0, 2.0)];
-        for (run, cpu) in runs.iter_mut().zip([2.0, 1.0]) {
-            run.rows[0].unit = Unit::Byte;
-            run.rows[0].clock = Clock::Wall;
-            run.rows[0].figures[1].cpu = Spread::of(&[cpu]);
-        }
-        let text = Changes::between(&runs[0], &runs[1]).to_string();
-        let change = "better  tap/send: by hand  CPU ms/Gbit 250 [250-250] → CPU ms/Gbit 125 [125-125]  -50 %";
-        assert!(text.contains(change), "{text}");
-        runs[1].rows[0].figures[1].cost = Spread::of(&[99.0]);
-        runs[0].rows[0].figures[1].cpu = Spread::of(&[1.0]);
-        let changes = Changes::between(&runs[0], &runs[1]);
-        assert_eq!(changes.agree, 2, "somebody else was busy: {changes}");
-    }
-
-    #[test]
-    fn other_conditions_are_warned_of() {
-        let old = run(1.0, 1.0);
-        let mut new = old.clone();
-        new.machine.kernel = "7.0".to_owned();
-        new.plan.quick = true;
-        new.call = Spread::of(&[1.0, 2.0, 3.0]);
-        let warnings = Changes::between(&old, &new).warnings;
-        assert_eq!(
-            warnings,
-            [
-                "another kernel: 6.18 before, 7.0 after",
-                "another way to measure: runs of full length before, a first look after",
-                "the machine was too busy in the later run"
-            ]
-        );
-    }
-}
+mod tests;

@@ -5,23 +5,32 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::case::{Case, Clock, Contestant, Outcome, Role, Unavailable, Unit};
+use super::case::{Case, Clock, Contestant, Outcome, Role, Stuck, Unavailable};
 use super::clock::{process_time, thread_time};
 use super::control::{Control, Controls};
+use super::cpus::usable_cpus;
+use super::machine::Machine;
 use super::measured::{Measured, Sample};
 use super::random::Random;
-use super::report::LeftOut;
+use super::report::{LeftOut, Report};
 use super::row::Row;
+use super::spread::Spread;
 
 /// The round that warms up: shorter, and without figures.
 const WARM_UP: usize = 0;
+/// What runs may take on the wall in a round, beside ten times what they should take.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// So often a contestant may get [stuck](Stuck) in a case, and is started again.
+const RESTARTS: usize = 5;
 
-/// How to measure.
+/// How to measure. Begin with the [default](Self::default), and change what should be otherwise.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Plan {
     /// Rounds that count.
     pub rounds: usize,
-    /// How many CPUs everything runs on. Goals are for one.
+    /// How many CPUs everything runs on. Goals are for one. [`Bench::new`] writes down what is true; see
+    /// [`keep_to_cpus`](super::keep_to_cpus).
     pub cpus: usize,
     /// Whether runs are shorter than they should be, for a first look.
     pub quick: bool,
@@ -30,7 +39,7 @@ pub struct Plan {
 }
 
 impl Default for Plan {
-    /// 15 rounds on one CPU, of everybody.
+    /// 15 rounds of everybody, for a thread that is kept to one CPU.
     fn default() -> Self {
         Self {
             rounds: 15,
@@ -64,9 +73,11 @@ pub struct Bench {
 }
 
 impl Bench {
-    /// Nothing is measured yet.
+    /// Nothing is measured yet. It runs on the CPUs that this thread may use at this time, whatever the plan says:
+    /// [`plan`](Self::plan) then says how many these are.
     #[must_use]
-    pub fn new(plan: Plan) -> Self {
+    pub fn new(mut plan: Plan) -> Self {
+        plan.cpus = usable_cpus();
         Self {
             plan,
             random: Random::new(),
@@ -88,6 +99,17 @@ impl Bench {
     pub fn on_progress(mut self, tell: impl FnMut(Progress<'_>) + 'static) -> Self {
         self.progress = Box::new(tell);
         self
+    }
+
+    /// What it comes to, beside what it was measured on: [`Machine::now`] from before the first row.
+    #[must_use]
+    pub fn report(&self, machine: Machine, rows: Vec<Row>) -> Report {
+        let controls = self.controls();
+        Report {
+            copy: Spread::of(&controls.copies),
+            call: Spread::of(&controls.calls),
+            ..Report::new(machine.finish(), self.plan.clone(), rows)
+        }
     }
 
     /// How it measures.
@@ -116,6 +138,7 @@ impl Bench {
         let contestants = measured.contestants.clone();
         let mut order: Vec<usize> = (0..contestants.len()).collect();
         order.retain(|at| contestants.get(*at).is_some_and(is_wanted));
+        let mut restarts = vec![Vec::new(); contestants.len()];
         for round in WARM_UP..=self.plan.rounds {
             (self.progress)(Progress {
                 section: &measured.section,
@@ -125,7 +148,7 @@ impl Bench {
             });
             self.control.round();
             self.random.shuffle(&mut order);
-            order.retain(|at| match self.sample(case, *at, round) {
+            order.retain(|at| match self.insist(case, *at, round, &mut restarts) {
                 Ok(_) if round == WARM_UP => true,
                 Ok(sample) => {
                     measured.add(*at, sample);
@@ -133,15 +156,40 @@ impl Bench {
                 }
                 Err(error) => {
                     let failed = contestants.get(*at).map(|it| failed(it, &*error));
-                    failed
-                        .into_iter()
-                        .for_each(|it| measured.leave_out(*at, it));
+                    if let Some(why) = failed {
+                        measured.leave_out(*at, why);
+                    }
                     false
                 }
             });
         }
         measured.remarks = case.remarks();
+        let restarted = contestants.iter().zip(&restarts);
+        let restarted = restarted.filter_map(|(it, reasons)| how_often(it, reasons));
+        measured.remarks.extend(restarted);
         measured
+    }
+
+    /// Begins anew with whoever gets stuck, and notes why.
+    fn insist(
+        &self,
+        case: &mut dyn Case,
+        contestant: usize,
+        round: usize,
+        restarts: &mut [Vec<String>],
+    ) -> Outcome<Sample> {
+        loop {
+            let error = match self.sample(case, contestant, round) {
+                Ok(sample) => return Ok(sample),
+                Err(error) => error,
+            };
+            match restarts.get_mut(contestant) {
+                Some(reasons) if error.is::<Stuck>() && reasons.len() < RESTARTS => {
+                    reasons.push(error.to_string());
+                }
+                _ => return Err(error),
+            }
+        }
     }
 
     fn sample(&self, case: &mut dyn Case, contestant: usize, round: usize) -> Outcome<Sample> {
@@ -151,37 +199,46 @@ impl Bench {
             (false, _) => case.duration(),
         };
         let count = self.allocations.unwrap_or(|| 0);
+        // Whoever only waits has spent no CPU time when it has waited for ever.
+        let (begin, longest) = (Instant::now(), duration * 10 + PATIENCE);
         let mut sample = Sample::default();
         loop {
             case.prepare(contestant)?;
-            let (allocated, others) = (count(), case.time_of_others(contestant));
+            let (allocated, before) = (count(), case.time_of_others(contestant));
             let (cpu, start) = (cpu_time(case.clock()), Instant::now());
             let units = case.run(contestant)?;
             sample.wall += start.elapsed();
             sample.cpu += cpu_time(case.clock()).saturating_sub(cpu);
-            sample.cpu += case.time_of_others(contestant).saturating_sub(others);
             sample.allocations += count() - allocated;
+            let after_run = case.time_of_others(contestant);
             sample.units += units;
             sample.lost += case.settle(contestant)?;
+            // What this thread handed over is worked off while it waits.
+            let after = match case.clock() {
+                Clock::ThisThread => case.time_of_others(contestant),
+                Clock::Wall | Clock::Value => after_run,
+            };
+            sample.cpu += after.saturating_sub(before);
             sample.latencies.append(&mut case.latencies(contestant));
             let is_over = match case.clock() {
                 Clock::ThisThread => sample.cpu >= duration,
                 Clock::Wall => sample.wall >= duration,
                 Clock::Value => true,
             };
+            let is_over = is_over || begin.elapsed() >= longest;
             if is_over {
                 break;
             }
         }
-        if sample.units == 0 {
-            return Err("nothing was done".into());
-        }
-        sample.counts = match case.unit() {
-            Unit::Datagram => sample.units.saturating_sub(sample.lost),
-            _ => sample.units,
+        sample.counts = match case.clock() {
+            Clock::Value => sample.units,
+            Clock::ThisThread | Clock::Wall => sample.units.saturating_sub(sample.lost),
         };
-        if sample.counts == 0 {
-            return Err("nothing arrived".into());
+        match (case.clock(), sample.units, sample.counts) {
+            // A figure may be nothing: bytes that somebody needs.
+            (Clock::Value, ..) | (_, 1.., 1..) => {}
+            (_, 0, _) => return Err("nothing was done".into()),
+            (_, _, 0) => return Err("nothing arrived".into()),
         }
         sample.counted = self.allocations.is_some();
         Ok(sample)
@@ -209,11 +266,21 @@ fn failed(contestant: &Contestant, error: &(dyn std::error::Error + 'static)) ->
         why = format!("{why}: {cause}");
         source = cause.source();
     }
-    LeftOut {
-        what: contestant.name.clone(),
-        why,
-        is_failure: contestant.role != Role::Peer && !error.is::<Unavailable>(),
-    }
+    let is_failure = contestant.role != Role::Peer && !error.is::<Unavailable>();
+    LeftOut::of(contestant, why, is_failure)
+}
+
+/// What to say of somebody who was started again.
+fn how_often(contestant: &Contestant, reasons: &[String]) -> Option<String> {
+    let (count, last) = (reasons.len(), reasons.last()?);
+    let at = contestant
+        .at
+        .map_or(String::new(), |at| format!(" at {at}"));
+    let name = &contestant.name;
+    let times = if count == 1 { "time" } else { "times" };
+    Some(format!(
+        "{name}{at} got stuck and was started again {count} {times}; the last time it was {last}"
+    ))
 }
 
 #[cfg(test)]

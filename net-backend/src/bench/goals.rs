@@ -59,6 +59,20 @@ pub struct Unused {
     pub why: String,
 }
 
+/// A goal that judged nobody in a row, because somebody was left out.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Unjudged {
+    /// The rule.
+    pub rule: Rule,
+    /// `SECTION/NAME` of the row.
+    pub row: String,
+    /// Who was left out, why, and whether that is a failure.
+    pub left_out: LeftOut,
+    /// Whether it is who should have been judged, and not whom it should have been compared with.
+    pub is_contender: bool,
+}
+
 impl Goals {
     /// Gives each comparison of the report the goal that is meant for it. There are none for more than one CPU.
     ///
@@ -88,6 +102,31 @@ impl Goals {
             })
         });
         unused.collect()
+    }
+
+    /// The goals that could not be judged, because their contender or their reference was left out.
+    #[must_use]
+    pub fn unjudged(&self, report: &Report) -> Vec<Unjudged> {
+        let mut found = Vec::new();
+        for row in &report.rows {
+            let id = row.id();
+            let rules = || self.rules.iter().filter(|rule| matches(&rule.rows, &id));
+            for left_out in row.left_out.iter().chain(&report.left_out) {
+                let what = &left_out.what;
+                let is_meant =
+                    |rule: &Rule| [&rule.contender, &rule.reference].map(|it| matches(it, what));
+                found.extend(rules().filter_map(|rule| {
+                    let [is_contender, is_reference] = is_meant(rule);
+                    (is_contender || is_reference).then(|| Unjudged {
+                        rule: rule.clone(),
+                        row: id.clone(),
+                        left_out: left_out.clone(),
+                        is_contender,
+                    })
+                }));
+            }
+        }
+        found
     }
 
     /// The rule for a comparison.
@@ -223,138 +262,4 @@ fn matches(pattern: &str, text: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::case::Role;
-    use super::super::text::samples::{figure, report, row};
-    use super::*;
-
-    fn rule(rows: &str, contender: &str, reference: &str, limit: f64) -> Rule {
-        Rule {
-            rows: rows.to_owned(),
-            contender: contender.to_owned(),
-            reference: reference.to_owned(),
-            at: None,
-            better: Better::Less,
-            goal: Goal {
-                limit,
-                aim: None,
-                margin: 0.05,
-            },
-            why: String::new(),
-            needs: None,
-        }
-    }
-
-    fn measured() -> Report {
-        let figures = vec![
-            figure("library", Role::Library, 1.1),
-            figure("by hand", Role::ByHand, 1.0),
-        ];
-        report(vec![
-            row("tap/send 64 bytes", figures.clone()),
-            row("tap/receive 64 bytes", figures),
-        ])
-    }
-
-    #[test]
-    fn stars_stand_for_any_text() {
-        let yes = [
-            ("tap/*", "tap/send"),
-            ("*", ""),
-            ("a*b*c", "a-b-b-c"),
-            ("*µ", "1 µ"),
-            ("tap", "tap"),
-        ];
-        assert!(yes.iter().all(|(pattern, text)| matches(pattern, text)));
-        let no = [
-            ("tap/*", "tcp/send"),
-            ("a*b", "a-b-c"),
-            ("tap", "taps"),
-            ("", "x"),
-        ];
-        assert!(!no.iter().any(|(pattern, text)| matches(pattern, text)));
-    }
-
-    #[test]
-    fn the_first_rule_that_fits_is_the_goal() {
-        let goals = Goals {
-            rules: vec![
-                rule("tap/send*", "library", "by *", 1.2),
-                rule("tap/*", "lib*", "by hand", 1.0),
-            ],
-        };
-        let mut report = measured();
-        assert_eq!(goals.attach(&mut report), []);
-        let limits = report
-            .rows
-            .iter()
-            .map(|row| row.comparisons[0].goal.unwrap().limit);
-        assert_eq!(limits.collect::<Vec<_>>(), [1.2, 1.0]);
-        let row = &report.rows[0];
-        assert_eq!(goals.rule(row, &row.comparisons[0]), goals.rules.first());
-    }
-
-    #[test]
-    fn goals_are_for_one_cpu() {
-        let rules = vec![rule("tap/*", "library", "by hand", 1.2)];
-        let mut report = measured();
-        report.plan.cpus = 2;
-        assert_eq!(Goals { rules }.attach(&mut report), []);
-        assert_eq!(report.rows[0].comparisons[0].goal, None);
-    }
-
-    #[test]
-    fn a_rule_for_nothing_is_told_of_where_the_machine_is_no_excuse() {
-        let why = |rule: Rule| {
-            let mut report = measured();
-            let left_out = LeftOut {
-                what: "passt".to_owned(),
-                why: "it is not installed".to_owned(),
-                is_failure: false,
-            };
-            report.rows[0].left_out.push(left_out);
-            let rules = vec![rule];
-            let unused = Goals { rules }.attach(&mut report);
-            unused.into_iter().map(|it| it.why).next()
-        };
-        let missing = why(rule("tap/snd*", "library", "by hand", 1.0)).unwrap();
-        assert_eq!(missing, "no row has that name");
-        let missing = why(rule("tap/*", "library", "by hnd", 1.0)).unwrap();
-        assert!(missing.contains("in tap/send 64 bytes") || missing.contains("nobody"));
-        let mut turned = rule("tap/*", "library", "by hand", 1.0);
-        turned.better = Better::More;
-        assert!(why(turned).unwrap().contains("at-least where less"));
-        assert_eq!(why(rule("tap/*", "library", "passt", 1.0)), None);
-        assert_eq!(why(rule("netmap/*", "library", "by hand", 1.0)), None);
-        let mut rare = rule("tap/snd*", "library", "by hand", 1.0);
-        rare.needs = Some("another kernel".to_owned());
-        assert_eq!(why(rare), None);
-    }
-
-    #[test]
-    fn what_means_nothing_is_refused() {
-        let entry = |at_most, at_least, aim, margin| Entry {
-            rows: "tap/*".to_owned(),
-            contender: String::new(),
-            reference: String::new(),
-            at: None,
-            at_most,
-            at_least,
-            aim,
-            margin,
-            why: String::new(),
-            needs: None,
-        };
-        let good = Rule::try_from(entry(None, Some(2.0), Some(3.0), None)).unwrap();
-        assert_eq!((good.better, good.goal.margin), (Better::More, 0.05));
-        let bad = [
-            entry(None, None, None, None),
-            entry(Some(1.0), Some(1.0), None, None),
-            entry(Some(1.0), None, Some(1.1), None),
-            entry(None, Some(1.0), Some(0.9), None),
-            entry(Some(0.0), None, None, None),
-            entry(Some(1.0), None, None, Some(5.0)),
-        ];
-        assert!(bad.into_iter().all(|it| Rule::try_from(it).is_err()));
-    }
-}
+mod tests;

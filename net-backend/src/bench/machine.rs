@@ -5,6 +5,8 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
+use super::cpus::usable_cpus;
+
 /// What figures were measured on, and how busy it was.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -31,7 +33,8 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// As it is before the measurement. What is not to be learnt from Linux' /proc is empty.
+    /// As it is before the measurement. It is learnt from Linux' /proc and /sys: elsewhere texts are `unknown`, the CPUs are those
+    /// that this thread may use, and there are no mitigations and no steal.
     #[must_use]
     pub fn now() -> Self {
         Self {
@@ -48,7 +51,7 @@ impl Machine {
         }
     }
 
-    /// Adds how busy it was until now.
+    /// Adds how busy it was until now. [`Bench::report`](super::Bench::report) does it by itself.
     #[must_use]
     pub fn finish(mut self) -> Self {
         let Began { at, ticks: before } = self.began;
@@ -88,12 +91,14 @@ fn line(path: &str) -> String {
     text.lines().next().unwrap_or("unknown").trim().to_owned()
 }
 
-/// Those that run, whichever this process may use.
+/// Those that run, whichever this process may use, where that is known.
 fn cpus() -> usize {
     let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    text.lines()
-        .filter(|line| line.starts_with("processor"))
-        .count()
+    let lines = text.lines();
+    match lines.filter(|it| it.starts_with("processor")).count() {
+        0 => usable_cpus(),
+        cpus => cpus,
+    }
 }
 
 fn cpu() -> Option<String> {

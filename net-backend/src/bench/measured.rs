@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::case::{Case, Clock, Contestant, Pair, Unit};
+use super::case::{Case, Clock, Contestant, Pair, Role, Unit};
 use super::report::LeftOut;
 use super::row::{Better, Compared, Figure, Latency, Row};
 use super::spread::{Spread, float};
@@ -21,7 +21,7 @@ pub struct Measured {
     pairs: Vec<Pair>,
     /// In the order of the contestants.
     samples: Vec<Samples>,
-    left_out: Vec<LeftOut>,
+    left_out: Vec<Out>,
     pub(super) remarks: Vec<String>,
 }
 
@@ -49,24 +49,19 @@ impl Measured {
         format!("{}/{}", self.section, self.name)
     }
 
-    /// Adds the rounds of the same case, measured by another process. Whoever failed there is left out.
-    pub fn absorb(&mut self, other: Self) {
-        if other.contestants != self.contestants {
-            return;
+    /// Adds the rounds of the same case, measured by another process. Whoever failed in one of them is left out, and so is
+    /// whoever took part in one of them only.
+    pub fn absorb(&mut self, mut other: Self) {
+        let places = self.places(&other.contestants);
+        for (place, samples) in places.iter().zip(&mut other.samples) {
+            let is_out = self.left_out.iter().any(|out| out.contestant == *place);
+            if let (false, Some(mine)) = (is_out, self.samples.get_mut(*place)) {
+                mine.rounds.append(&mut samples.rounds);
+            }
         }
-        let failed_here = |it: &Contestant| self.left_out.iter().any(|out| out.what == it.name);
-        let stays: Vec<bool> = self.contestants.iter().map(|it| !failed_here(it)).collect();
-        let rounds = self.samples.iter_mut().zip(other.samples).zip(stays);
-        for ((mine, its), _) in rounds.filter(|(_, stays)| *stays) {
-            mine.rounds.extend(its.rounds);
-        }
-        for failed in other.left_out {
-            let place = self
-                .contestants
-                .iter()
-                .position(|it| it.name == failed.what);
-            if let Some(place) = place {
-                self.leave_out(place, failed);
+        for out in other.left_out {
+            if let Some(place) = places.get(out.contestant) {
+                self.leave_out(*place, out.why);
             }
         }
         let fresh = other.remarks.into_iter();
@@ -102,7 +97,7 @@ impl Measured {
             clock: self.clock,
             figures: figures.collect(),
             comparisons: self.pairs.iter().filter_map(compared).collect(),
-            left_out: self.left_out.clone(),
+            left_out: self.left_out.iter().map(|it| it.why.clone()).collect(),
             remarks: self.remarks.clone(),
         }
     }
@@ -119,10 +114,50 @@ impl Measured {
         if let Some(samples) = self.samples.get_mut(contestant) {
             samples.rounds.clear();
         }
-        if !self.left_out.iter().any(|it| it.what == why.what) {
-            self.left_out.push(why);
+        if !self.left_out.iter().any(|it| it.contestant == contestant) {
+            self.left_out.push(Out { contestant, why });
         }
     }
+
+    /// Where these contestants of another process are among those of this one. Those that are only here or only there are
+    /// left out.
+    fn places(&mut self, theirs: &[Contestant]) -> Vec<usize> {
+        for (place, one) in self.contestants.clone().iter().enumerate() {
+            if !theirs.contains(one) {
+                self.leave_out(place, in_one_process_only(one));
+            }
+        }
+        let mut places = Vec::new();
+        for one in theirs {
+            let known = self.contestants.iter().enumerate();
+            let mut known = known.filter(|(place, it)| *it == one && !places.contains(place));
+            let place = match known.next() {
+                Some((place, _)) => place,
+                None => {
+                    self.contestants.push(one.clone());
+                    self.samples.push(Samples::default());
+                    let place = self.contestants.len() - 1;
+                    self.leave_out(place, in_one_process_only(one));
+                    place
+                }
+            };
+            places.push(place);
+        }
+        places
+    }
+}
+
+/// A contestant that is left out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Out {
+    /// Its place.
+    contestant: usize,
+    why: LeftOut,
+}
+
+fn in_one_process_only(contestant: &Contestant) -> LeftOut {
+    let why = "it took part in some of the processes only that the rounds were divided among";
+    LeftOut::of(contestant, why.to_owned(), contestant.role != Role::Peer)
 }
 
 /// One contestant in one round.
@@ -146,9 +181,9 @@ struct Samples {
 }
 
 impl Samples {
-    /// For a unit, in each round.
+    /// For a unit, in each round that had one.
     fn each(&self, what: impl Fn(&Sample) -> Duration) -> Vec<f64> {
-        let rounds = self.rounds.iter();
+        let rounds = self.rounds.iter().filter(|it| it.counts > 0);
         let each = rounds.map(|it| what(it).as_secs_f64() * 1e9 / float(it.counts));
         each.collect()
     }
@@ -165,6 +200,12 @@ impl Samples {
         self.rounds.iter().map(what).sum()
     }
 
+    fn lost_part(&self) -> Option<Spread> {
+        let part = |it: &Sample| float(it.lost) / float(it.units.max(1));
+        let parts: Vec<f64> = self.rounds.iter().map(part).collect();
+        (self.sum(|it| it.lost) > 0).then(|| Spread::of(&parts))
+    }
+
     fn figure(&self, contestant: &Contestant, clock: Clock) -> Figure {
         let units = self.sum(|it| it.units);
         let allocations = float(self.sum(|it| it.allocations)) / float(units);
@@ -179,29 +220,22 @@ impl Samples {
             cpu: Spread::of(&self.each(|it| it.cpu)),
             units,
             lost: self.sum(|it| it.lost),
-            allocations: is_counted.then_some(allocations),
+            lost_part: self.lost_part(),
+            allocations: (is_counted && units > 0).then_some(allocations),
             latency: Latency::of(&latencies),
         }
     }
 }
 
+/// In each round; where there is nothing to divide by, or nothing that is divided, there is no quotient.
 fn quotients(contender: &[f64], reference: &[f64], better: Better) -> Vec<f64> {
     let pairs = contender.iter().zip(reference);
     let quotient = |(contender, reference): (&f64, &f64)| match better {
         Better::Less => contender / reference,
         Better::More => reference / contender,
     };
-    pairs.map(quotient).filter(|it| it.is_finite()).collect()
+    pairs.map(quotient).filter(|it| it.is_normal()).collect()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn quotients_are_of_the_same_round() {
-        let [one, other] = [[2.0, 20.0, 0.0], [4.0, 40.0, 0.0]];
-        assert_eq!(quotients(&one, &other, Better::Less), [0.5, 0.5]);
-        assert_eq!(quotients(&one, &other, Better::More), [2.0, 2.0]);
-    }
-}
+mod tests;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::case::Contestant;
 use super::control::Controls;
 use super::engine::Plan;
 use super::machine::Machine;
@@ -9,10 +10,14 @@ use super::measured::Measured;
 use super::row::Row;
 use super::spread::Spread;
 
-/// All that was measured in a run, and on what. Its JSON form is read by later versions.
+/// All that was measured in a run, and on what: made by [`Bench::report`](super::Bench::report), or of a [`Part`].
+///
+/// Whoever reads one that another version has written looks at `format` first: it may have other fields where that is not
+/// [`FORMAT`](Self::FORMAT).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Report {
-    /// The form of this: [`FORMAT`](Self::FORMAT).
+    /// The form of this when it is written: [`FORMAT`](Self::FORMAT).
     pub format: u32,
     /// What it was measured on.
     pub machine: Machine,
@@ -31,8 +36,22 @@ pub struct Report {
 impl Report {
     /// Where a control's quartiles are further apart than this part of its median, no figure can be trusted.
     pub const NOISE: f64 = 0.15;
-    /// The form that this version writes.
+    /// The form that this version writes, and the only one that it is sure to read.
     pub const FORMAT: u32 = 1;
+
+    /// These rows, of nothing else: no controls, and nobody left out.
+    #[must_use]
+    pub fn new(machine: Machine, plan: Plan, rows: Vec<Row>) -> Self {
+        Self {
+            format: Self::FORMAT,
+            machine,
+            plan,
+            copy: Spread::default(),
+            call: Spread::default(),
+            rows,
+            left_out: Vec::new(),
+        }
+    }
 
     /// How noisy the machine was: the worse of the two controls.
     #[must_use]
@@ -41,7 +60,8 @@ impl Report {
     }
 }
 
-/// What a process measured, round by round.
+/// What one of several processes measured, round by round. Where there is only one, [`Bench::report`](super::Bench::report)
+/// is enough.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Part {
     /// What came out.
@@ -74,14 +94,12 @@ impl Part {
     /// What it comes to.
     #[must_use]
     pub fn report(self, machine: Machine, plan: Plan) -> Report {
+        let rows = self.measured.iter().map(Measured::row).collect();
         Report {
-            format: Report::FORMAT,
-            machine,
-            plan,
             copy: Spread::of(&self.controls.copies),
             call: Spread::of(&self.controls.calls),
-            rows: self.measured.iter().map(Measured::row).collect(),
             left_out: self.left_out,
+            ..Report::new(machine, plan, rows)
         }
     }
 }
@@ -95,4 +113,18 @@ pub struct LeftOut {
     pub why: String,
     /// Whether it should have worked: something of the library, or of the machine's, failed when it was measured.
     pub is_failure: bool,
+}
+
+impl LeftOut {
+    /// A contestant of a row, with its place on the scale if it has one: it may take part in others.
+    pub(super) fn of(contestant: &Contestant, why: String, is_failure: bool) -> Self {
+        Self {
+            what: contestant.name.clone(),
+            why: match contestant.at {
+                Some(at) => format!("{why} (at {at})"),
+                None => why,
+            },
+            is_failure,
+        }
+    }
 }

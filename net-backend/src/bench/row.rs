@@ -4,10 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use super::case::{Clock, Role, Unit};
 use super::report::LeftOut;
-use super::spread::Spread;
+use super::spread::{Spread, float};
 
 /// What came out for a [`Case`](super::Case).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Row {
     /// The group that it belongs to.
     pub section: String,
@@ -30,6 +31,27 @@ pub struct Row {
 }
 
 impl Row {
+    /// One without figures.
+    #[must_use]
+    pub fn new(
+        section: impl Into<String>,
+        name: impl Into<String>,
+        unit: Unit,
+        clock: Clock,
+    ) -> Self {
+        Self {
+            section: section.into(),
+            name: name.into(),
+            at: None,
+            unit,
+            clock,
+            figures: Vec::new(),
+            comparisons: Vec::new(),
+            left_out: Vec::new(),
+            remarks: Vec::new(),
+        }
+    }
+
     /// What it is known by in files of goals, and from one run to the next: `SECTION/NAME`.
     #[must_use]
     pub fn id(&self) -> String {
@@ -46,6 +68,7 @@ impl Row {
 
 /// What came out for a contestant.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Figure {
     /// Its name.
     pub contestant: String,
@@ -57,13 +80,15 @@ pub struct Figure {
     pub cost: Spread,
     /// Nanoseconds for a unit on the wall.
     pub wall: Spread,
-    /// Nanoseconds for a unit that CPUs were busy with it: this thread's where its time is what counts, else those of all
-    /// threads and of the processes that helped.
+    /// Nanoseconds for a unit that CPUs were busy with it: this thread's and those of who worked for it where its time is what
+    /// counts, else those of all threads and of the processes that helped.
     pub cpu: Spread,
     /// Units that were done, in all rounds.
     pub units: u64,
-    /// Units of these that did not arrive.
+    /// Units of these that did not arrive. They are not among those that the time was divided by.
     pub lost: u64,
+    /// The part of the units that did not arrive, in each round; `None` if all arrived, or nobody knows it by round.
+    pub lost_part: Option<Spread>,
     /// Allocations of the measuring thread for a unit; `None` where nobody counted.
     pub allocations: Option<f64>,
     /// How times of single units are spread, where they were told.
@@ -71,14 +96,37 @@ pub struct Figure {
 }
 
 impl Figure {
+    /// One of these costs, by any clock, of no units.
+    #[must_use]
+    pub fn new(contestant: impl Into<String>, role: Role, cost: Spread) -> Self {
+        Self {
+            contestant: contestant.into(),
+            role,
+            at: None,
+            cost,
+            wall: cost,
+            cpu: cost,
+            units: 0,
+            lost: 0,
+            lost_part: None,
+            allocations: None,
+            latency: None,
+        }
+    }
+
     /// The part of the units that did not arrive: 0 to 1.
     #[must_use]
     pub fn loss(&self) -> f64 {
-        use super::spread::float;
         match self.units {
             0 => 0.0,
             units => float(self.lost) / float(units),
         }
+    }
+
+    /// The same with its spread over the rounds, where that is known.
+    #[must_use]
+    pub fn losses(&self) -> Spread {
+        self.lost_part.unwrap_or_else(|| Spread::of(&[self.loss()]))
     }
 
     /// Units in a second, by the row's clock.
@@ -99,27 +147,35 @@ impl Figure {
 
 /// How times of single units are spread.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Latency {
     /// Nanoseconds in which half of them were done: its spread over the rounds.
     pub p50: Spread,
-    /// Nanoseconds in which 99 of 100 were done: its spread over the rounds.
-    pub p99: Spread,
-    /// Nanoseconds in which 999 of 1000 were done, of all rounds together.
-    pub p999: f64,
+    /// Nanoseconds in which 99 of 100 were done: its spread over the rounds. `None` of fewer than 1000 in all, or of fewer
+    /// than 100 in a round: too few are beyond it to say where it is.
+    pub p99: Option<Spread>,
+    /// Nanoseconds in which 999 of 1000 were done, of all rounds together. `None` of fewer than 10 000.
+    pub p999: Option<f64>,
     /// How many there were.
     pub count: u64,
-    /// Quantile, 0 to 1, and nanoseconds: enough of them for a plot.
+    /// Quantile, 0 to 1, and nanoseconds: enough of them for a plot. It ends at the last that has ten beyond it, or at the
+    /// half.
     pub curve: Vec<(f64, f64)>,
 }
 
 impl Latency {
     /// The quantiles of [`curve`](Self::curve).
-    const QUANTILES: [f64; 16] = [
-        0.0, 0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 0.999, 1.0,
+    const QUANTILES: [f64; 15] = [
+        0.0, 0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 0.999,
     ];
+    /// So many must be beyond a quantile of all, so that one or two do not make it.
+    const BEYOND: f64 = 10.0;
+    /// In a round one must be beyond: the rounds' median is of several.
+    const BEYOND_IN_ROUND: f64 = 1.0;
 
-    /// Of these rounds; `None` if nothing was told in any.
-    pub(super) fn of(rounds: &[Vec<u32>]) -> Option<Self> {
+    /// Of nanoseconds that were told in these rounds; `None` if nothing was told in any.
+    #[must_use]
+    pub fn of(rounds: &[Vec<u32>]) -> Option<Self> {
         let told = rounds.iter().filter(|round| !round.is_empty());
         let sorted: Vec<Vec<u32>> = told
             .map(|round| {
@@ -134,14 +190,27 @@ impl Latency {
             let values: Vec<f64> = sorted.iter().map(|it| quantile(it, part)).collect();
             Spread::of(&values)
         };
+        let is_known = |part| has_beyond(all.len(), part, Self::BEYOND);
+        let is_known_in_rounds = |part| {
+            let mut rounds = sorted.iter();
+            rounds.all(|it| has_beyond(it.len(), part, Self::BEYOND_IN_ROUND))
+        };
+        let curve = Self::QUANTILES.into_iter();
+        let curve = curve.filter(|part| *part <= 0.5 || is_known(*part));
         (!all.is_empty()).then(|| Self {
             p50: in_rounds(0.5),
-            p99: in_rounds(0.99),
-            p999: quantile(&all, 0.999),
+            p99: (is_known(0.99) && is_known_in_rounds(0.99)).then(|| in_rounds(0.99)),
+            p999: is_known(0.999).then(|| quantile(&all, 0.999)),
             count: all.len() as u64,
-            curve: Self::QUANTILES.map(|it| (it, quantile(&all, it))).to_vec(),
+            curve: curve.map(|it| (it, quantile(&all, it))).collect(),
         })
     }
+}
+
+/// Whether of `count` numbers at least so many are beyond a quantile.
+fn has_beyond(count: usize, part: f64, beyond: f64) -> bool {
+    // 1 - 0.9 is a little less than 0.1.
+    float(count as u64) * (1.0 - part) > beyond - 0.001
 }
 
 /// The nearest number that this part of the sorted ones is not above.
@@ -159,6 +228,7 @@ fn quantile(sorted: &[u32], part: f64) -> f64 {
 
 /// What came out for two contestants.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Compared {
     /// Who is judged.
     pub contender: String,
@@ -175,6 +245,24 @@ pub struct Compared {
 }
 
 impl Compared {
+    /// One without a goal.
+    #[must_use]
+    pub fn new(
+        contender: impl Into<String>,
+        reference: impl Into<String>,
+        better: Better,
+        value: Spread,
+    ) -> Self {
+        Self {
+            contender: contender.into(),
+            reference: reference.into(),
+            at: None,
+            better,
+            value,
+            goal: None,
+        }
+    }
+
     /// What became of the goal, where there is one.
     #[must_use]
     pub fn verdict(&self) -> Option<Verdict> {
@@ -246,12 +334,30 @@ mod tests {
     #[test]
     fn quantiles_are_of_numbers_that_were_there() {
         assert_eq!(Latency::of(&[vec![], vec![]]), None);
-        let first: Vec<u32> = (1..=100).rev().collect();
-        let latency = Latency::of(&[first, vec![1000; 100], vec![]]).unwrap();
-        assert_eq!((latency.p50.lower, latency.p50.upper), (51.0, 1000.0));
-        assert_eq!((latency.p999, latency.count), (1000.0, 200));
+        let first: Vec<u32> = (1..=1000).rev().collect();
+        let latency = Latency::of(&[first, vec![10_000; 9000], vec![]]).unwrap();
+        assert_eq!((latency.p50.lower, latency.p50.upper), (501.0, 10_000.0));
+        let p99 = latency.p99.unwrap();
+        assert_eq!((p99.lower, p99.upper), (991.0, 10_000.0));
+        assert_eq!((latency.p999, latency.count), (Some(10_000.0), 10_000));
         assert_eq!(latency.curve.first(), Some(&(0.0, 1.0)));
-        assert_eq!(latency.curve.last(), Some(&(1.0, 1000.0)));
+        assert_eq!(latency.curve.last(), Some(&(0.999, 10_000.0)));
+    }
+
+    #[test]
+    fn quantiles_that_few_numbers_say_nothing_about_are_not_told() {
+        let of = |round: usize, rounds: usize| {
+            let latency = Latency::of(&vec![vec![7; round]; rounds]).unwrap();
+            let last = latency.curve.last().map(|it| it.0);
+            (latency.p99.is_some(), latency.p999.is_some(), last)
+        };
+        assert_eq!(of(1000, 10), (true, true, Some(0.999)));
+        assert_eq!(of(999, 10), (true, false, Some(0.99)));
+        assert_eq!(of(100, 10), (true, false, Some(0.99)));
+        assert_eq!(of(99, 10), (false, false, Some(0.95)));
+        assert_eq!(of(99, 20), (false, false, Some(0.99)), "too few in a round");
+        assert_eq!(of(100, 1), (false, false, Some(0.9)));
+        assert_eq!(of(1, 1), (false, false, Some(0.5)));
     }
 
     #[test]

@@ -97,8 +97,8 @@ const SECTIONS: &[(&str, &str, &str)] = &[
         "frames",
         "Frames one by one",
         "One thread sends bursts of frames of one size through a backend, or receives them. What counts is the CPU time of that \
-         thread for each frame. The kernel's part of a system call is in it, and so is what libslirp does with the frame; what another thread does is \
-         not. Frames are counted where they arrive, and those that do not are lost.",
+         thread for each frame that arrives. The kernel's part of a system call is in it, and so is what libslirp does with the frame, in a thread \
+         of its own too; what the rest of the machine does is not. Frames are counted where they arrive, and those that do not are lost.",
     ),
     (
         "tcp",
@@ -174,10 +174,8 @@ mod tests {
         assert_eq!(family(families[0][0]), "send");
         let (_, tcp) = &sections[1];
         assert_eq!(family(tcp[0]), "upload");
-        let parallel = Row {
-            name: "send 64 bytes, two CPUs".to_owned(),
-            ..frames[0].clone()
-        };
+        let mut parallel = frames[0].clone();
+        parallel.name = "send 64 bytes, two CPUs".to_owned();
         assert_eq!(family(&parallel), "send, two CPUs");
     }
 

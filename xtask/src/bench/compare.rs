@@ -45,20 +45,13 @@ fn parse(text: &str) -> Result<Report> {
 
 #[cfg(test)]
 mod tests {
-    use net_backend::bench::{Machine, Plan, Spread};
+    use net_backend::bench::{Machine, Plan};
 
+    use super::super::synthetic;
     use super::*;
 
     fn report() -> Report {
-        Report {
-            format: Report::FORMAT,
-            machine: Machine::default(),
-            plan: Plan::default(),
-            copy: Spread::default(),
-            call: Spread::default(),
-            rows: Vec::new(),
-            left_out: Vec::new(),
-        }
+        Report::new(Machine::default(), Plan::default(), Vec::new())
     }
 
     #[test]
@@ -67,6 +60,16 @@ mod tests {
         let path = directory.path().join("old.json");
         fs::write(&path, serde_json::to_string(&report()).unwrap()).unwrap();
         assert_eq!(read(&path).unwrap(), report());
+    }
+
+    #[test]
+    fn what_is_not_known_comes_back_as_that() {
+        let text = serde_json::to_string(&synthetic::report()).unwrap();
+        assert!(text.contains("\"p999\":null"));
+        let report = parse(&text).unwrap();
+        let figures = report.rows.iter().flat_map(|row| &row.figures);
+        let mut latencies = figures.filter_map(|it| it.latency.as_ref());
+        assert!(latencies.all(|it| it.p99.is_some() && it.p999.is_none()));
     }
 
     #[test]

@@ -14,11 +14,13 @@ use std::time::Duration;
 
 use anyhow::Result;
 use net_backend::bench::frames::{Direction, Frames, Shape};
-use net_backend::bench::{self, Clock, Contestant, LeftOut, Pair, Unavailable, Unit};
+use net_backend::bench::{self, Clock, Contestant, LeftOut, Pair, Stuck, Unavailable, Unit};
 
 use super::MakeCase;
 use super::case::{Case, Who};
 use super::field::{Field, Section};
+
+pub(super) use counted::Counter;
 
 /// All cases of this section.
 pub(super) fn section(field: &Field) -> Section {
@@ -105,10 +107,14 @@ impl Case for Borrowed {
     }
 }
 
-/// The same error, so that it is still known what is no failure.
+/// The same error, so that it is still known what is no failure, and what may work another time.
 fn told(error: Box<dyn Error + Send + Sync>) -> anyhow::Error {
-    match error.downcast::<Unavailable>() {
-        Ok(unavailable) => anyhow::Error::new(*unavailable),
+    let error = match error.downcast::<Unavailable>() {
+        Ok(unavailable) => return anyhow::Error::new(*unavailable),
+        Err(error) => error,
+    };
+    match error.downcast::<Stuck>() {
+        Ok(stuck) => anyhow::Error::new(*stuck),
         Err(error) => anyhow::Error::from_boxed(error),
     }
 }
@@ -135,7 +141,7 @@ mod tests {
         }
 
         fn contestants(&self) -> Vec<Contestant> {
-            ["lacking", "broken"]
+            ["lacking", "broken", "hanging"]
                 .map(|name| Contestant::new(name, bench::Role::Library))
                 .to_vec()
         }
@@ -143,6 +149,7 @@ mod tests {
         fn prepare(&mut self, contestant: usize) -> bench::Outcome<()> {
             match contestant {
                 0 => Err(Unavailable::new("it cannot").into()),
+                2 => Err(Stuck::new("it hangs").into()),
                 _ => Err("it broke".into()),
             }
         }
@@ -157,12 +164,11 @@ mod tests {
         let mut case = Adapted(Box::new(Borrowed(Box::new(Absent))));
         let mut row = bench::Bench::new(bench::Plan::default()).measure(&mut case);
         assert_eq!(row.id(), "frames/of nobody");
-        row.left_out.sort_by(|one, other| one.why.cmp(&other.why));
-        let told: Vec<_> = row
-            .left_out
-            .iter()
-            .map(|it| (&*it.why, it.is_failure))
-            .collect();
-        assert_eq!(told, [("it broke", true), ("it cannot", false)]);
+        row.left_out.sort_by(|one, other| one.what.cmp(&other.what));
+        let told = row.left_out.iter();
+        let told: Vec<_> = told.map(|it| (&*it.why, it.is_failure)).collect();
+        let all = [("it broke", true), ("it hangs", true), ("it cannot", false)];
+        assert_eq!(told, all);
+        assert!(row.remarks[0].contains("hanging got stuck"), "{row:?}");
     }
 }

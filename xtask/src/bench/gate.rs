@@ -1,13 +1,16 @@
 //! What is asked of the library, and whether it does it.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
-use net_backend::bench::{Goals, Report, Unused, Verdict};
+use net_backend::bench::{Compared, Goals, LeftOut, Report, Row, Unused, Verdict};
 
 /// The file of the goals, from the root of the repository.
 const FILE: &str = "bench/goals.toml";
+/// By what part of all units somebody with a goal may lose more than whom it is compared with: what is lost costs little.
+const LOSS: f64 = 0.01;
 
 /// Reads the goals.
 ///
@@ -20,17 +23,57 @@ pub(super) fn goals() -> Result<Goals> {
     parse(&text)
 }
 
+/// What to say of goals that were not judged, since somebody was left out: how many of how many, and why; nothing if there
+/// are none.
+pub(super) fn unjudged(goals: &Goals, report: &Report) -> String {
+    let unjudged = goals.unjudged(report);
+    if unjudged.is_empty() {
+        return String::new();
+    }
+    let comparisons = report.rows.iter().flat_map(|row| &row.comparisons);
+    let judged = comparisons.filter(|it| it.goal.is_some()).count();
+    let mut reasons: Vec<(&LeftOut, usize)> = Vec::new();
+    for it in &unjudged {
+        match reasons.iter_mut().find(|(known, _)| *known == &it.left_out) {
+            Some((_, count)) => *count += 1,
+            None => reasons.push((&it.left_out, 1)),
+        }
+    }
+    let reasons = reasons.iter().map(|(it, count)| {
+        let (what, why) = (&it.what, &it.why);
+        format!("  {count} with {what}, because {why}\n")
+    });
+    let reasons: String = reasons.collect();
+    let count = unjudged.len();
+    format!(
+        "--gate: {judged} goals are judged, {count} are not, since somebody was left out:\n{reasons}"
+    )
+}
+
 /// Fails if a goal is missed by more than its margin, and says which.
 ///
 /// # Errors
 ///
-/// That, or nothing was measured that there is a goal for.
+/// That; somebody of the library's with a goal failed, or loses more than whom it is compared with; nothing was measured
+/// that there is a goal for.
 pub(super) fn gate(goals: &Goals, report: &Report) -> Result<()> {
     let judged = report.rows.iter().flat_map(|row| {
         let comparisons = row.comparisons.iter();
         comparisons.filter_map(move |it| Some((row, it, it.verdict()?)))
     });
     let judged: Vec<_> = judged.collect();
+    let failed = goals.unjudged(report).into_iter();
+    let failed = failed.filter(|it| it.is_contender && it.left_out.is_failure);
+    let failed = failed.map(|it| {
+        let (row, what, why) = (it.row, it.left_out.what, it.left_out.why);
+        format!("\n  {row}: {what}, because {why}")
+    });
+    let failed: BTreeSet<String> = failed.collect();
+    ensure!(
+        failed.is_empty(),
+        "--gate: who has a goal failed:{}",
+        failed.into_iter().collect::<String>()
+    );
     ensure!(
         !judged.is_empty(),
         "--gate: nothing was measured that {FILE} has a goal for"
@@ -48,6 +91,13 @@ pub(super) fn gate(goals: &Goals, report: &Report) -> Result<()> {
         judged.len(),
         missed.concat()
     );
+    let lossy = judged.iter().filter_map(|it| loses(it.0, it.1));
+    let lossy: Vec<String> = lossy.map(|it| format!("\n  {it}")).collect();
+    ensure!(
+        lossy.is_empty(),
+        "--gate: more is lost than by whom it is compared with:{}",
+        lossy.concat()
+    );
     Ok(())
 }
 
@@ -60,98 +110,22 @@ pub(super) fn complaints(unused: &[Unused]) -> String {
     lines.collect()
 }
 
+/// What to say where the contender loses more.
+fn loses(row: &Row, it: &Compared) -> Option<String> {
+    let contender = row.figure(&it.contender, it.at)?;
+    let mut others = row.figures.iter();
+    let reference = others.find(|other| other.contestant == it.reference)?;
+    let (mine, others) = (contender.losses().median, reference.losses().median);
+    (mine > others + LOSS).then(|| {
+        let (mine, others) = (mine * 100.0, others * 100.0);
+        let (id, name, other) = (row.id(), &it.contender, &it.reference);
+        format!("{id}: {name} loses {mine:.1} %, {other} {others:.1} %")
+    })
+}
+
 fn parse(text: &str) -> Result<Goals> {
     toml::from_str(text).context(FILE)
 }
 
 #[cfg(test)]
-mod tests {
-    use net_backend::bench::{Better, Clock, Compared, Goal, Machine, Plan, Row, Spread, Unit};
-
-    use super::*;
-
-    /// A quotient of 1.1, with a goal if there is a limit.
-    fn report(limit: Option<f64>) -> Report {
-        let compared = Compared {
-            contender: "library".to_owned(),
-            reference: "by hand".to_owned(),
-            at: None,
-            better: Better::Less,
-            value: Spread::of(&[1.1]),
-            goal: limit.map(|limit| Goal {
-                limit,
-                aim: None,
-                margin: 0.05,
-            }),
-        };
-        let row = Row {
-            section: "tap".to_owned(),
-            name: "send 64 bytes".to_owned(),
-            at: None,
-            unit: Unit::Frame,
-            clock: Clock::ThisThread,
-            figures: Vec::new(),
-            comparisons: vec![compared],
-            left_out: Vec::new(),
-            remarks: Vec::new(),
-        };
-        Report {
-            format: Report::FORMAT,
-            machine: Machine::default(),
-            plan: Plan::default(),
-            copy: Spread::default(),
-            call: Spread::default(),
-            rows: vec![row],
-            left_out: Vec::new(),
-        }
-    }
-
-    #[test]
-    fn the_goals_of_this_repository_are_understood() {
-        let goals = goals().unwrap();
-        assert!(!goals.rules.is_empty());
-        let mut report = report(None);
-        goals.attach(&mut report);
-        assert!(report.rows[0].comparisons[0].goal.is_some());
-    }
-
-    #[test]
-    fn a_key_that_means_nothing_is_named_with_its_line() {
-        let text = "# goals\n[[goal]]\nrows = \"a/b\"\ncontender = \"c\"\nreference = \"d\"\nwhy = \"e\"\natmost = 1.0\n";
-        let error = format!("{:#}", parse(text).unwrap_err());
-        assert!(error.contains("line 7"), "{error}");
-        assert!(error.contains("`atmost`"), "{error}");
-        assert!(error.starts_with(FILE), "{error}");
-        let error = format!(
-            "{:#}",
-            parse(&text.replace("atmost", "margin")).unwrap_err()
-        );
-        assert!(error.contains("`at-most` or `at-least`"), "{error}");
-        assert!(error.contains("line 2"), "{error}");
-    }
-
-    #[test]
-    fn a_miss_beyond_the_margin_fails_and_is_named() {
-        let goals = goals().unwrap();
-        gate(&goals, &report(Some(1.1))).unwrap();
-        gate(&goals, &report(Some(1.06))).unwrap();
-        let error = gate(&goals, &report(Some(1.03))).unwrap_err().to_string();
-        assert!(error.contains("1 of 1 goals"), "{error}");
-        assert!(
-            error.contains("tap/send 64 bytes: library / by hand 1.100"),
-            "{error}"
-        );
-        let error = gate(&goals, &report(None)).unwrap_err().to_string();
-        assert!(error.contains("nothing was measured"), "{error}");
-    }
-
-    #[test]
-    fn rules_for_nothing_are_complained_of() {
-        let rule = goals().unwrap().rules.remove(0);
-        let why = "no row has that name".to_owned();
-        let text = complaints(&[Unused { rule, why }]);
-        let end =
-            "the goal of library / by hand in tap/send * is for nothing: no row has that name\n";
-        assert!(text.ends_with(end), "{text}");
-    }
-}
+mod tests;

@@ -62,6 +62,10 @@ impl Judge {
             text.push('\n');
             text.push_str(&gate::complaints(&unused));
         }
+        if self.is_gate {
+            text.push('\n');
+            text.push_str(&gate::unjudged(&self.goals, report));
+        }
         if let Some(earlier) = &self.earlier {
             let changes = Changes::between(earlier, report);
             let _infallible = write!(text, "\nsince the other run\n{changes}");

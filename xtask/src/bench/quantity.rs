@@ -157,17 +157,13 @@ mod tests {
 
     #[test]
     fn more_is_better_of_what_is_shown() {
-        let compared = |better, lower, median, upper| Compared {
-            contender: String::new(),
-            reference: String::new(),
-            at: None,
-            better,
-            value: Spread {
+        let compared = |better, lower, median, upper| {
+            let value = Spread {
                 lower,
                 median,
                 upper,
-            },
-            goal: None,
+            };
+            Compared::new("", "", better, value)
         };
         let faster = advantage(&compared(Better::Less, 0.25, 0.5, 1.0)).unwrap();
         assert_eq!((faster.lower, faster.median, faster.upper), (1.0, 2.0, 4.0));

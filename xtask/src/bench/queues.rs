@@ -219,7 +219,8 @@ impl Case for Row {
             Direction::Send => started.sent = frames,
             Direction::Receive => started.received = frames,
         }
-        Ok(frames)
+        // With those that were offered and did not come.
+        Ok(frames.max(started.sent))
     }
 
     fn settle(&mut self, contestant: Who) -> Result<u64> {

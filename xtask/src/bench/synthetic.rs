@@ -12,19 +12,14 @@ pub(super) fn report() -> Report {
     rows.extend([upload("upload", 0.9), upload("download", 1.1), round_trip()]);
     rows.extend([idle(), queues(), memory(), detail("send 64 bytes", 1.01)]);
     rows.push(detail("receive <64> & \"more\" | bytes", 1.07));
-    Report {
-        format: Report::FORMAT,
-        machine: machine(),
-        plan: Plan::default(),
-        copy: spread(25.0),
-        call: spread(250.0),
-        rows,
-        left_out: vec![LeftOut {
-            what: "netgraph:?bridge=bench0".to_owned(),
-            why: "there is no netgraph here".to_owned(),
-            is_failure: false,
-        }],
-    }
+    let mut report = Report::new(machine(), Plan::default(), rows);
+    (report.copy, report.call) = (spread(25.0), spread(250.0));
+    report.left_out.push(LeftOut {
+        what: "netgraph:?bridge=bench0".to_owned(),
+        why: "there is no netgraph here".to_owned(),
+        is_failure: false,
+    });
+    report
 }
 
 fn machine() -> Machine {
@@ -95,12 +90,16 @@ fn upload(name: &str, cost: f64) -> Row {
 fn round_trip() -> Row {
     let mut row = row("tcp", "round trip", Unit::RoundTrip);
     row.clock = Clock::Wall;
-    row.figures = [("slirp:", Role::Library, 26e3), ("passt", Role::Peer, 67e3)]
-        .map(|(name, role, cost)| Figure {
-            latency: Some(latency(cost)),
-            ..figure(name, role, cost)
-        })
-        .into();
+    row.figures = [
+        ("slirp:", Role::Library, 26_000),
+        ("passt", Role::Peer, 67_000),
+    ]
+    .map(|(name, role, cost)| {
+        let mut figure = figure(name, role, f64::from(cost));
+        figure.latency = latency(cost);
+        figure
+    })
+    .into();
     row.comparisons = vec![compared("slirp:", "passt", Better::Less, 0.4)];
     row
 }
@@ -117,15 +116,14 @@ fn idle() -> Row {
             ("slirp:", Role::Library, 0.5),
             ("slirp4netns", Role::Peer, 135.0),
         ];
-        row.figures
-            .extend(contestants.map(|(name, role, each)| Figure {
-                at: Some(at),
-                ..figure(name, role, 26e3 + each * at)
-            }));
-        row.comparisons.push(Compared {
-            at: Some(at),
-            ..compared("slirp:", "slirp4netns", Better::Less, 0.9)
-        });
+        row.figures.extend(contestants.map(|(name, role, each)| {
+            let mut figure = figure(name, role, 26e3 + each * at);
+            figure.at = Some(at);
+            figure
+        }));
+        let mut compared = compared("slirp:", "slirp4netns", Better::Less, 0.9);
+        compared.at = Some(at);
+        row.comparisons.push(compared);
     }
     row
 }
@@ -134,9 +132,10 @@ fn queues() -> Row {
     let mut row = row("queues", "send 1514 bytes", Unit::Frame);
     row.clock = Clock::Wall;
     row.figures = [1.0, 2.0, 4.0]
-        .map(|at| Figure {
-            at: Some(at),
-            ..figure("tap:", Role::Library, 1400.0 / at)
+        .map(|at| {
+            let mut figure = figure("tap:", Role::Library, 1400.0 / at);
+            figure.at = Some(at);
+            figure
         })
         .into();
     row
@@ -163,54 +162,24 @@ fn detail(name: &str, quotient: f64) -> Row {
 }
 
 fn row(section: &str, name: &str, unit: Unit) -> Row {
-    Row {
-        section: section.to_owned(),
-        name: name.to_owned(),
-        at: None,
-        unit,
-        clock: Clock::ThisThread,
-        figures: Vec::new(),
-        comparisons: Vec::new(),
-        left_out: Vec::new(),
-        remarks: Vec::new(),
-    }
+    Row::new(section, name, unit, Clock::ThisThread)
 }
 
 fn figure(contestant: &str, role: Role, cost: f64) -> Figure {
-    Figure {
-        contestant: contestant.to_owned(),
-        role,
-        at: None,
-        cost: spread(cost),
-        wall: spread(cost * 1.1),
-        cpu: spread(cost),
-        units: 1000,
-        lost: 0,
-        allocations: None,
-        latency: None,
-    }
+    let mut figure = Figure::new(contestant, role, spread(cost));
+    figure.wall = spread(cost * 1.1);
+    figure.units = 1000;
+    figure
 }
 
-fn latency(cost: f64) -> Latency {
-    let curve = [0.0, 0.5, 0.9, 0.99, 0.999, 1.0].map(|part| (part, cost * (1.0 + part * 2.0)));
-    Latency {
-        p50: spread(cost * 2.0),
-        p99: spread(cost * 3.0),
-        p999: cost * 3.0,
-        count: 1000,
-        curve: curve.into(),
-    }
+/// From the cost to three times as much.
+fn latency(cost: u32) -> Option<Latency> {
+    let all = (0..1000).map(|it| cost + cost * it / 500);
+    Latency::of(&[all.collect()])
 }
 
 fn compared(contender: &str, reference: &str, better: Better, value: f64) -> Compared {
-    Compared {
-        contender: contender.to_owned(),
-        reference: reference.to_owned(),
-        at: None,
-        better,
-        value: spread(value),
-        goal: None,
-    }
+    Compared::new(contender, reference, better, spread(value))
 }
 
 fn spread(median: f64) -> Spread {

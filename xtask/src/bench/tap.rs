@@ -14,6 +14,7 @@ use net_backend_tap::testing::{Interface, PacketSocket};
 
 use super::MakeCase;
 use super::case::{Case, LIBRARY, Who};
+use super::frames::Counter;
 use crate::demo::lab;
 
 /// Frames in one run; the tap's queue has room for them.
@@ -97,11 +98,12 @@ struct Send {
     /// With its header.
     frame: Vec<u8>,
     pieces: Pieces,
+    arrived: Counter,
 }
 
 impl Send {
     fn make(header: HeaderLength, length: usize, pieces: Pieces) -> Result<Box<dyn Case>> {
-        let (nic, _) = tap(header)?;
+        let (nic, interface) = tap(header)?;
         let encoded = VirtioNetHeader::default().encode();
         let mut bytes = encoded.get(..header.bytes()).unwrap_or_default().to_vec();
         bytes.extend(frame(length));
@@ -112,6 +114,7 @@ impl Send {
             length,
             frame: bytes,
             pieces,
+            arrived: Counter::new(interface.name())?,
         }))
     }
 
@@ -167,6 +170,11 @@ impl Case for Send {
             LIBRARY => self.run_library(),
             _ => self.run_by_hand(),
         }
+    }
+
+    fn settle(&mut self, _: Who) -> Result<u64> {
+        let arrived = u64::try_from(self.arrived.more()?)?;
+        Ok(u64::from(BURST).saturating_sub(arrived))
     }
 }
 

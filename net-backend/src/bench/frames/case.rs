@@ -168,6 +168,8 @@ impl Case for Frames {
         let lost = match direction {
             Direction::Send => lane.arrive()?,
             Direction::Receive => lane.inbound.lost()?,
+            // What does not come back was neither sent nor received.
+            Direction::Both if lane.path.comes_back() => lane.inbound.lost()? * 2,
             Direction::Both => lane.arrive()? + lane.inbound.lost()?,
         };
         Ok(u64::try_from(lost)?)
@@ -233,11 +235,11 @@ impl Lane {
         Ok(sent)
     }
 
-    /// All that is on its way.
+    /// All that is on its way, and how many do not come.
     fn receive(&mut self) -> Outcome<usize> {
         match self.take()? {
             0 => Err("no frame came from the far end".into()),
-            received => Ok(received),
+            received => Ok(received + self.inbound.missing()),
         }
     }
 
@@ -258,7 +260,7 @@ impl Lane {
         Ok(received)
     }
 
-    /// A burst each way, in turns. What comes back was sent in the same turn.
+    /// A burst each way, in turns, and how many do not come. What comes back was sent in the same turn.
     fn exchange(&mut self) -> Outcome<usize> {
         let comes_back = self.path.comes_back();
         let (burst, mut done) = (self.path.burst(), 0);
@@ -281,7 +283,7 @@ impl Lane {
         if done == 0 {
             return Err("there is no room for a frame".into());
         }
-        Ok(done)
+        Ok(done + self.inbound.missing())
     }
 
     /// Takes what was sent at the far end, or where it comes back; how many frames are lost.

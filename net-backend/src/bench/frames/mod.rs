@@ -6,7 +6,7 @@
 //!
 //! ```
 //! use net_backend::bench::frames::{self, BackendEnd, Opened, Subject};
-//! use net_backend::bench::{Bench, Outcome, Plan};
+//! use net_backend::bench::{Bench, Machine, Outcome, Plan};
 //! use net_backend::memory::{PairConfig, pair};
 //!
 //! # fn main() -> Outcome<()> {
@@ -22,18 +22,21 @@
 //!     Ok(Opened::echo(net_backend::open(&uri)?))
 //! });
 //!
-//! let plan = Plan { rounds: 3, quick: true, ..Plan::default() };
+//! let mut plan = Plan::default();
+//! (plan.rounds, plan.quick) = (3, true);
+//! let machine = Machine::now();
 //! let mut bench = Bench::new(plan);
+//! let mut rows = Vec::new();
 //! for mut case in frames::cases(vec![mine, loopback]) {
 //!     let row = bench.measure(&mut *case);
-//!     for figure in &row.figures {
-//!         println!("{}: {} {:.0} ns", row.name, figure.contestant, figure.cost.median);
-//!     }
 //!     # assert!(row.left_out.is_empty(), "{row:?}");
 //!     # assert_eq!(row.figures.len(), 2);
 //!     # assert!(row.figures.iter().all(|it| it.lost == 0 && it.units > 0));
-//!     # if row.name == "send 512 bytes" { break; }
+//!     # let is_enough = row.name == "send 512 bytes";
+//!     rows.push(row);
+//!     # if is_enough { break; }
 //! }
+//! println!("{}", bench.report(machine, rows));
 //! # Ok(())
 //! # }
 //! ```

@@ -66,7 +66,7 @@ impl Opened {
         self
     }
 
-    /// Other threads of this process work for the backend: their time counts as well.
+    /// Other threads of this process work for the backend: their time counts as well, until what was sent has arrived.
     #[must_use]
     pub fn with_threads(mut self) -> Self {
         self.has_threads = true;

@@ -51,7 +51,8 @@ pub trait Path {
     /// Whatever is in the way.
     fn arrived(&mut self) -> Outcome<usize>;
 
-    /// The CPU time that others than this thread have spent for it so far. Not measured.
+    /// The CPU time that others than this thread have spent for it so far: what they do before all frames have arrived counts.
+    /// Not measured.
     fn time_of_others(&self) -> Duration {
         Duration::ZERO
     }

@@ -156,8 +156,63 @@ fn what_does_not_arrive_is_lost() {
         }
     };
     lost(Direction::Send, 12, 4);
-    lost(Direction::Receive, 9, 3);
-    lost(Direction::Both, 12 + 9, 4 + 3);
+    lost(Direction::Receive, 12, 3);
+    lost(Direction::Both, 12 + 12, 4 + 3);
+}
+
+/// Gives back three of four frames.
+#[derive(Default)]
+struct LossyEcho(Lossy);
+
+impl Path for LossyEcho {
+    fn burst(&self) -> usize {
+        12
+    }
+
+    fn comes_back(&self) -> bool {
+        true
+    }
+
+    fn send(&mut self, count: usize) -> Outcome<usize> {
+        self.0.offer(count)
+    }
+
+    fn receive(&mut self, count: usize) -> Outcome<usize> {
+        self.0.receive(count)
+    }
+
+    fn offer(&mut self, _: usize) -> Outcome<usize> {
+        Err("nobody is there".into())
+    }
+
+    fn arrived(&mut self) -> Outcome<usize> {
+        Err("nobody is there".into())
+    }
+}
+
+#[test]
+fn what_does_not_come_back_is_lost_both_ways() {
+    let lossy = Subject::new("lossy", Role::Peer, |_| Ok(Box::<LossyEcho>::default()));
+    let mut case = Frames::new(Rc::new([lossy]), Direction::Both, Shape::Plain(64));
+    for _ in 0..3 {
+        case.prepare(0).unwrap();
+        assert_eq!((case.run(0).unwrap(), case.settle(0).unwrap()), (24, 6));
+    }
+}
+
+#[test]
+fn frames_that_are_lost_make_the_others_dearer() {
+    for direction in Direction::ALL {
+        let lossy = Subject::new("lossy", Role::Peer, |_| Ok(Box::<Lossy>::default()));
+        let row = measure(lossy, direction, Shape::Plain(64));
+        let [figure] = &*row.figures else {
+            panic!("{row:?}")
+        };
+        // In every round the same part.
+        let (part, spread) = (figure.loss(), figure.losses());
+        assert!(part > 0.24, "{direction:?} {part}");
+        assert!((spread.median - part).abs() < 1e-9, "{direction:?}");
+    }
 }
 
 /// Neither sends nor receives.

@@ -18,6 +18,7 @@ pub(in crate::bench) fn figure(contestant: &str, role: Role, cost: f64) -> Figur
         cpu: cost,
         units: 1000,
         lost: 0,
+        lost_part: None,
         allocations: Some(0.0),
         latency: None,
     }
@@ -62,12 +63,8 @@ pub(in crate::bench) fn report(rows: Vec<Row>) -> Report {
     machine.load_before = "0.10".to_owned();
     machine.load_after = "1.00".to_owned();
     Report {
-        format: Report::FORMAT,
-        machine,
-        plan: Plan::default(),
         copy: Spread::of(&[10.0]),
         call: Spread::of(&[100.0]),
-        rows,
-        left_out: Vec::new(),
+        ..Report::new(machine, Plan::default(), rows)
     }
 }

@@ -12,6 +12,9 @@ use net_backend::bench::frames::{FarEnd, Shape};
 
 use super::super::sys::SendingSocket;
 
+/// The interfaces of this thread's network.
+const TABLE: &str = "/proc/thread-self/net/dev";
+
 /// An interface at the far end.
 pub(super) struct Counted {
     socket: SendingSocket,
@@ -27,7 +30,7 @@ impl Counted {
     ///
     /// What the system says.
     pub(super) fn new(name: &str, shape: Shape) -> Result<Self> {
-        Self::at(name, shape, Path::new("/proc/thread-self/net/dev"))
+        Self::at(name, shape, Path::new(TABLE))
     }
 
     /// The same, with the table of interfaces where threads of other networks find it.
@@ -40,7 +43,7 @@ impl Counted {
         Ok(Self {
             socket: socket.with_context(|| name.to_owned())?,
             frame: on_packet_socket(shape),
-            counter: Counter::new(name, table)?,
+            counter: Counter::at(name, table)?,
         })
     }
 }
@@ -84,14 +87,23 @@ pub(super) fn kept_by_socket(shape: Shape) -> usize {
 }
 
 /// Frames that an interface has received.
-struct Counter {
+pub(in crate::bench) struct Counter {
     name: String,
     table: PathBuf,
     seen: usize,
 }
 
 impl Counter {
-    fn new(name: &str, table: &Path) -> Result<Self> {
+    /// Of the interface in the network of this thread.
+    ///
+    /// # Errors
+    ///
+    /// What the system says; so below.
+    pub(in crate::bench) fn new(name: &str) -> Result<Self> {
+        Self::at(name, Path::new(TABLE))
+    }
+
+    fn at(name: &str, table: &Path) -> Result<Self> {
         let mut counter = Self {
             name: name.to_owned(),
             table: table.to_owned(),
@@ -102,7 +114,7 @@ impl Counter {
     }
 
     /// Since it was asked the last time.
-    fn more(&mut self) -> Result<usize> {
+    pub(in crate::bench) fn more(&mut self) -> Result<usize> {
         let table = fs::read_to_string(&self.table)
             .with_context(|| format!("cannot read {}", self.table.display()))?;
         let received = received(&table, &self.name);

@@ -163,18 +163,13 @@ mod tests {
         assert_eq!(spread(value(1.5)), "1.50 [0.750–3.00]");
         assert_eq!(spread(Spread::of(&[7.0])), "7.00");
         let quotients = [0.9, 1.0, 1.05, 1.2].map(|median| {
-            compared(&Compared {
-                contender: String::new(),
-                reference: String::new(),
-                at: None,
-                better: Better::Less,
-                value: value(median),
-                goal: Some(Goal {
-                    limit: 1.0,
-                    aim: Some(0.9),
-                    margin: 0.1,
-                }),
-            })
+            let mut it = Compared::new("", "", Better::Less, value(median));
+            it.goal = Some(Goal {
+                limit: 1.0,
+                aim: Some(0.9),
+                margin: 0.1,
+            });
+            compared(&it)
         });
         let marks = quotients.map(|it| it.chars().last());
         assert_eq!(marks, ['★', '✓', '~', '✗'].map(Some));

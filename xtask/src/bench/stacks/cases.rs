@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use net_backend::bench::{Clock, Contestant, Pair, Role, Unit};
+use net_backend::bench::{Clock, Contestant, Pair, Role, Stuck, Unit};
 
 use super::super::case::{Case, Who};
 use super::entrant::Entrant;
@@ -12,8 +12,6 @@ use super::process;
 use super::site::{Running, Site};
 use super::work::Work;
 
-/// So often a peer may get stuck and be started again in one row.
-const FAILURES: usize = 5;
 /// How many round trips of one run are noted.
 const NOTED: usize = 20_000;
 
@@ -36,8 +34,6 @@ struct Participant {
     /// Connections that are there all the time.
     idle: u16,
     running: Option<Running>,
-    /// Why it had to be started again, each time.
-    failures: Vec<String>,
 }
 
 impl Stacks {
@@ -56,7 +52,6 @@ impl Stacks {
                     entrant: entrant.clone(),
                     idle,
                     running: None,
-                    failures: Vec::new(),
                 })
         });
         Self {
@@ -67,10 +62,6 @@ impl Stacks {
             took: Vec::new(),
             lost: 0,
         }
-    }
-
-    fn participant(&mut self, contestant: Who) -> Result<&mut Participant> {
-        self.field.get_mut(contestant).context("no such entrant")
     }
 
     fn attempt(&mut self, contestant: Who) -> Result<u64> {
@@ -158,20 +149,13 @@ impl Case for Stacks {
             let count = it.running.as_ref()?.client.retransmissions();
             (count > 0).then(|| format!("{}: something was sent again {count} times", named(it)))
         });
-        let failed = self.field.iter().filter_map(|it| {
-            let (count, why) = (it.failures.len(), it.failures.last()?);
-            let name = named(it);
-            Some(format!(
-                "{name} was started again {count} times; the last time it was {why}"
-            ))
-        });
         let pace = match self.work {
             Work::ReceiveDatagrams(_) => Some(format!(
                 "the host is never more than {AHEAD} datagrams ahead of what has arrived"
             )),
             _ => None,
         };
-        lossy.chain(failed).chain(pace).collect()
+        lossy.chain(pace).collect()
     }
 
     fn prepare(&mut self, contestant: Who) -> Result<()> {
@@ -197,20 +181,19 @@ impl Case for Stacks {
     }
 
     fn run(&mut self, contestant: Who) -> Result<u64> {
-        loop {
-            let error = match self.attempt(contestant) {
-                Ok(done) => return Ok(done),
-                Err(error) => error,
-            };
-            let participant = self.participant(contestant)?;
-            // What peers cannot do spoils no figures of others. The library has no such excuse.
-            let is_peer = participant.entrant.role() == Role::Peer;
-            if !is_peer || participant.failures.len() == FAILURES {
-                return Err(error);
+        let error = match self.attempt(contestant) {
+            Ok(done) => return Ok(done),
+            Err(error) => error,
+        };
+        let participant = self.field.get_mut(contestant);
+        let participant = participant.context("no such entrant")?;
+        // What peers cannot do spoils no figures of others. The library has no such excuse.
+        match participant.entrant.role() {
+            Role::Peer => {
+                participant.running = None;
+                Err(Stuck::new(format!("{error:#}")).into())
             }
-            participant.failures.push(format!("{error:#}"));
-            participant.running = None;
-            self.prepare(contestant)?;
+            _ => Err(error),
         }
     }
 

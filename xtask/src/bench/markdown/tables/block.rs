@@ -51,10 +51,14 @@ fn latencies(figure: &Figure) -> [String; 3] {
         return Default::default();
     };
     let microseconds = |it: Spread| it.times(1e-3);
+    // Of too few to tell.
+    let few = || "–".to_owned();
     [
         shown(Some(microseconds(latency.p50))),
-        shown(Some(microseconds(latency.p99))),
-        digits(latency.p999 * 1e-3),
+        latency
+            .p99
+            .map_or_else(few, |it| shown(Some(microseconds(it)))),
+        latency.p999.map_or_else(few, |it| digits(it * 1e-3)),
     ]
 }
 

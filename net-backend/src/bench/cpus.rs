@@ -1,0 +1,62 @@
+//! The CPUs that everything runs on.
+
+use std::io;
+
+use super::sys;
+
+/// How many CPUs this thread may use, and those and the processes that it makes from now on; 1 where the system does not say.
+#[must_use]
+pub fn usable_cpus() -> usize {
+    sys::usable().unwrap_or(1).max(1)
+}
+
+/// Keeps this thread, and those and the processes that it makes from now on, to `count` of the CPUs that it may use: the last
+/// ones, which have the least interrupts to serve. Goals are for one.
+///
+/// # Errors
+///
+/// If it may not use so many, or `count` is 0; if the system refuses, or has no such thing: Linux and FreeBSD have it
+/// (sched_setaffinity(2), cpuset_setaffinity(2)).
+pub fn keep_to_cpus(count: usize) -> io::Result<()> {
+    sys::keep_to(count)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::super::{Bench, Plan};
+    use super::*;
+
+    /// What a thread of its own says, since others go on where they are.
+    fn told<T: Send>(by: impl FnOnce() -> T + Send) -> T {
+        thread::scope(|scope| scope.spawn(by).join().unwrap())
+    }
+
+    #[test]
+    fn a_thread_is_kept_where_it_should_be() {
+        let there = usable_cpus();
+        let outcome = told(|| keep_to_cpus(1).map(|()| (usable_cpus(), told(usable_cpus))));
+        match outcome {
+            Ok(both) => assert_eq!(both, (1, 1), "its own threads as well"),
+            Err(error) => println!("skipped: {error}"),
+        }
+        assert!(told(move || keep_to_cpus(there + 1)).is_err());
+        assert!(told(|| keep_to_cpus(0)).is_err());
+        assert_eq!(usable_cpus(), there);
+    }
+
+    #[test]
+    fn a_plan_says_what_is_true() {
+        let cpus = |said| {
+            let plan = Plan {
+                cpus: said,
+                ..Plan::default()
+            };
+            Bench::new(plan).plan().cpus
+        };
+        assert_eq!([1, 77].map(cpus), [usable_cpus(); 2]);
+        let pinned = told(|| keep_to_cpus(1).map(|()| cpus(77)));
+        assert!(pinned.is_ok_and(|it| it == 1) || usable_cpus() == 1);
+    }
+}
