@@ -170,7 +170,9 @@ impl Options {
     }
 
     fn report(&self) -> Result<Report> {
-        let machine = Machine::now();
+        let mut machine = Machine::now();
+        let all = [NEEDS, &stacks::NEEDS, cables::NEEDS].concat();
+        machine.software = needs::versions(if self.peers { &all } else { NEEDS });
         let plan = self.plan();
         let part = parts::measure(plan.rounds)?;
         ensure!(

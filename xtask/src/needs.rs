@@ -57,6 +57,21 @@ pub(crate) fn install_some(needs: &[Need]) {
     }
 }
 
+/// Debian's packages of these that are there, with their versions.
+pub(crate) fn versions(needs: &[Need]) -> Vec<String> {
+    let packages = needs.iter().map(|need| need.package);
+    let shown = Command::new("dpkg-query")
+        .args(["--show", "--showformat", "${Package} ${Version}\n"])
+        .args(packages)
+        .stderr(Stdio::null())
+        .output();
+    // Packages that are not there are told of as errors, beside those that are; other systems have none.
+    let text = shown.map(|it| it.stdout).unwrap_or_default();
+    let lines = String::from_utf8_lossy(&text);
+    let is_whole = |line: &&str| !line.ends_with(' ');
+    lines.lines().filter(is_whole).map(str::to_owned).collect()
+}
+
 /// Installs Debian packages, for `--setup`.
 ///
 /// # Errors

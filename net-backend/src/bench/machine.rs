@@ -19,6 +19,8 @@ pub struct Machine {
     pub cpus: usize,
     /// What the kernel does against the CPU's flaws. It makes system calls slow.
     pub mitigations: Vec<String>,
+    /// Other software that takes part, with its versions. Empty unless somebody fills it in, before the measurement or after.
+    pub software: Vec<String>,
     /// Load average of the last minute, before.
     pub load_before: String,
     /// Load average of the last minute, after.

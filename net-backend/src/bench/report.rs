@@ -36,6 +36,8 @@ pub struct Report {
 impl Report {
     /// Where a control's quartiles are further apart than this part of its median, no figure can be trusted.
     pub const NOISE: f64 = 0.15;
+    /// Where a quotient's quartiles are further apart than this part of its median, it tells little.
+    pub const VAGUE: f64 = 0.4;
     /// The form that this version writes, and the only one that it is sure to read.
     pub const FORMAT: u32 = 1;
 

@@ -57,6 +57,7 @@ impl Report {
                 "other machines on this host took {steal:.0} % of the CPUs' time; do not trust what is measured on the wall"
             ));
         }
+        warnings.extend(self.vague());
         let loads = [&self.machine.load_before, &self.machine.load_after];
         let most = loads.into_iter().filter_map(|it| it.parse::<f64>().ok());
         let most = most.fold(0.0, f64::max);
@@ -68,6 +69,22 @@ impl Report {
             ));
         }
         warnings
+    }
+
+    /// Which rows' quotients are so far apart that they tell little.
+    fn vague(&self) -> Option<String> {
+        let is_vague = |row: &&Row| {
+            let mut compared = row.comparisons.iter();
+            compared.any(|it| it.value.relative() > Self::VAGUE)
+        };
+        let vague: Vec<String> = self.rows.iter().filter(is_vague).map(Row::id).collect();
+        let percent = Self::VAGUE * 100.0;
+        (!vague.is_empty()).then(|| {
+            format!(
+                "quartiles of quotients are more than {percent:.0} % apart in {}: these tell little",
+                vague.join("; ")
+            )
+        })
     }
 }
 
@@ -165,10 +182,15 @@ fn head(report: &Report) -> String {
         true => "; a first look, with short runs",
         false => "",
     };
+    let software = match machine.software.is_empty() {
+        true => "none that is known of".to_owned(),
+        false => machine.software.join(", "),
+    };
     let lines = [
         ("machine   ", on),
         ("", format!("mitigations: {mitigations}")),
         ("", busy),
+        ("others    ", software),
         ("control   ", format!("{copy}; {call}")),
         ("rounds    ", format!("{}, {cpus}{quick}", plan.rounds)),
         (

@@ -307,6 +307,9 @@ mod tests {
 
     #[test]
     fn the_feature_that_links_libslirp_is_left_out() {
-        assert_eq!(features(&small()), ["library/slirp", "library/tap"]);
+        assert_eq!(
+            features(&small(), &[LINK]),
+            ["library/slirp", "library/tap"]
+        );
     }
 }

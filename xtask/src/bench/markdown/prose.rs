@@ -54,6 +54,7 @@ fn machine(report: &Report) -> String {
         ("CPUs", machine.cpus.to_string()),
         ("kernel", escape(&machine.kernel)),
         ("mitigations", mitigations.join("; ")),
+        ("other software", escape(&machine.software.join(", "))),
         (
             "load",
             format!(
