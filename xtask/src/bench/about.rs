@@ -145,6 +145,12 @@ const SECTIONS: &[(&str, &str, &str)] = &[
         "The library, and a bare loop of the same system calls on the same descriptor, in turns.",
     ),
     (
+        "virtqueue",
+        "A virtio-net device's own part",
+        "Frames between a driver's virtqueue and a tap, through the device that the vhost-user daemon has, and the same tap by itself with the same memory, in \
+         turns.",
+    ),
+    (
         "netgraph",
         "The library's own part in netgraph",
         "The data path of the backend on sockets of this machine, and a bare loop of the same system calls, in turns.",
