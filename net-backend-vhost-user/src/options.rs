@@ -35,14 +35,18 @@ pub(crate) struct Options {
     /// Connect to the socket, on which the virtual machine listens, and again when it has gone
     #[arg(long, conflicts_with = "device")]
     client: bool,
-    /// Queue pairs to offer, each with a thread of its own; as many as the backend has, by default
+    /// Queue pairs to offer; as many as the backend has, by default
     #[arg(long, value_name = "N", conflicts_with = "device")]
     #[arg(value_parser = clap::value_parser!(u16).range(1..))]
     queues: Option<u16>,
+    /// Threads that serve the queue pairs, which are dealt to them in turn; one for each pair, by default
+    #[arg(long, value_name = "N", conflicts_with = "device")]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
     /// The NIC's address; what the backend says, or what the virtual machine has, by default
     #[arg(long, conflicts_with = "device", value_parser = own_address)]
     mac: Option<MacAddr>,
-    /// A device of several in this process: socket=PATH[,client][,queues=N][,mac=MAC],uri=URI
+    /// A device of several in this process: socket=PATH[,client][,queues=N][,threads=N][,mac=MAC],uri=URI
     ///
     /// May be given several times. What is behind `uri=`, the last one, may contain commas; a path may not. `fd=N` stands instead of
     /// `socket=PATH`.
@@ -66,7 +70,8 @@ pub(crate) struct Options {
 
 /// What is longer than an option.
 const MORE: &str = "\
-Threads: each queue pair has one, which serves both of its directions; the thread of the first pair has the control queue too. A thread \
+Threads: each queue pair has one, or with --threads shares one, which serves both of its directions; that of the first pair has the control \
+queue too. A thread \
 per device takes connections and messages. A backend may have threads of its own (slirp: has one).
 
 Signals: SIGTERM and SIGINT end it: connections are closed, sockets and the file of --pid-file are removed. A second one ends it at once.
@@ -85,6 +90,8 @@ pub(crate) struct DeviceArgument {
     pub(crate) place: Place,
     /// Queue pairs to offer.
     pub(crate) queues: Option<u16>,
+    /// Threads that serve these.
+    pub(crate) threads: Option<u16>,
     /// The NIC's address.
     pub(crate) mac: Option<MacAddr>,
     /// The backend.
@@ -114,6 +121,7 @@ impl Options {
             (Some(place), Some(uri)) => vec![DeviceArgument {
                 place,
                 queues: self.queues,
+                threads: self.threads,
                 mac: self.mac,
                 uri: uri.clone(),
             }],
@@ -152,12 +160,12 @@ impl FromStr for DeviceArgument {
             (Some(_), Some(_)) => return Err("socket and fd: give one of them".to_owned()),
             (None, None) => return Err("there is neither socket=PATH nor fd=N".to_owned()),
         };
-        let (queues, mac, uri) = (given.queues, given.mac, uri.to_owned());
         Ok(Self {
             place,
-            queues,
-            mac,
-            uri,
+            queues: given.queues,
+            threads: given.threads,
+            mac: given.mac,
+            uri: uri.to_owned(),
         })
     }
 }
@@ -169,6 +177,7 @@ struct Given {
     fd: Option<i32>,
     client: bool,
     queues: Option<u16>,
+    threads: Option<u16>,
     mac: Option<MacAddr>,
 }
 
@@ -188,13 +197,17 @@ impl Given {
                 let number = number(key, value, "a number of queue pairs, 1 or more", 1)?;
                 self.queues.replace(number).is_none()
             }
+            "threads" => {
+                let number = number(key, value, "a number of threads, 1 or more", 1)?;
+                self.threads.replace(number).is_none()
+            }
             "mac" => {
                 let mac = own_address(value).map_err(|error| format!("mac={value}: {error}"))?;
                 self.mac.replace(mac).is_none()
             }
             _ => {
                 return Err(format!(
-                    "\"{option}\": there are socket=PATH, fd=N, client, queues=N, mac=MAC, and uri=URI at the end"
+                    "\"{option}\": there are socket=PATH, fd=N, client, queues=N, threads=N, mac=MAC, and uri=URI at the end"
                 ));
             }
         };
@@ -247,10 +260,17 @@ mod tests {
         let mut device = DeviceArgument {
             place: Place::Listen("/run/nic".into()),
             queues: Some(2),
+            threads: Some(1),
             mac: Some(NIC.parse().unwrap()),
             uri: "tap:tap0?queues=2".to_owned(),
         };
-        let more = ["--queues=2", "--mac", NIC, "tap:tap0?queues=2"];
+        let more = [
+            "--queues=2",
+            "--threads=1",
+            "--mac",
+            NIC,
+            "tap:tap0?queues=2",
+        ];
         for socket in ["--socket=/run/nic", "--socket-path=/run/nic"] {
             let words = [&[socket], &more[..]].concat();
             assert_eq!(devices(&words).unwrap(), [device.clone()]);
@@ -266,7 +286,7 @@ mod tests {
     #[test]
     fn several_devices_are_given_in_one_word_each() {
         let words = [
-            "--device=socket=/run/a,client,queues=2,uri=slirp:?dns=a,b,uri=c",
+            "--device=socket=/run/a,client,queues=2,threads=1,uri=slirp:?dns=a,b,uri=c",
             "--device=fd=7,mac=52:54:00:12:34:56,uri=loopback:",
         ];
         let found = devices(&words).unwrap();
@@ -275,8 +295,8 @@ mod tests {
         };
         assert_eq!(first.place, Place::Connect("/run/a".into()));
         assert_eq!(
-            (first.queues, first.uri.as_str()),
-            (Some(2), "slirp:?dns=a,b,uri=c")
+            (first.queues, first.threads, first.uri.as_str()),
+            (Some(2), Some(1), "slirp:?dns=a,b,uri=c")
         );
         assert_eq!(second.place, Place::Inherited(7));
         assert_eq!(second.mac, Some(NIC.parse().unwrap()));
@@ -295,6 +315,7 @@ mod tests {
             ("fd=4,client,uri=x:", "client goes with socket=PATH"),
             ("socket=/a,client=1,uri=x:", "client has no value"),
             ("socket=/a,queues=0,uri=x:", "queues=0: not a number"),
+            ("socket=/a,threads=no,uri=x:", "threads=no: not a number"),
             ("socket=/a,mac=1:2,uri=x:", "mac=1:2: not six pairs"),
             ("socket=/a,mac=03:00:00:00:00:01,uri=x:", "multicast"),
             ("socket=/a,mtu=9,uri=x:", "\"mtu=9\": there are"),
@@ -314,10 +335,12 @@ mod tests {
             &["--fd=4", "--client", "loopback:"],
             &["--fd=2", "loopback:"],
             &["--socket=/a", "--queues=0", "loopback:"],
+            &["--socket=/a", "--threads=0", "loopback:"],
             &["--socket=/a", "--mac=01:00:00:00:00:00", "loopback:"],
             &["--socket=/a", device],
             &[device, "loopback:"],
             &[device, "--queues=1"],
+            &[device, "--threads=1"],
             &[device, "--client"],
         ] {
             let error = refused(words);

@@ -105,6 +105,7 @@ fn daemon(argument: &DeviceArgument, sandbox: &mut Sandbox) -> Result<Daemon, Bo
     let backend = sandbox.open(&argument.uri)?;
     let options = DeviceOptions {
         pairs: argument.queues,
+        threads: argument.threads,
         mac: argument.mac,
     };
     let log = Log::new(argument.uri.clone());

@@ -64,14 +64,8 @@ impl VhostUserBackend for Device {
         Ok(())
     }
 
-    /// A thread for each pair; the first has the control queue, which is the last, too.
     fn queues_per_thread(&self) -> Vec<u64> {
-        let control = 1 << (2 * self.pairs.len());
-        let masks = (0..self.pairs.len()).map(|pair| {
-            let own = 0b11 << (2 * pair);
-            if pair == 0 { own | control } else { own }
-        });
-        masks.collect()
+        self.threads.masks()
     }
 
     /// The thread that serves a queue holds its lock, so that it is done with it.
@@ -93,71 +87,84 @@ impl VhostUserBackend for Device {
         vrings: &[Vring],
         thread: usize,
     ) -> io::Result<()> {
-        let is = |listener| event == self.event(listener);
-        if is(Listener::Exit) {
+        let Some(listener) = self.threads.meaning(event, thread) else {
+            return Ok(());
+        };
+        if listener == Listener::Exit {
             return Err(io::ErrorKind::ConnectionAborted.into());
         }
         let has_begun = self.notice(vrings, thread);
-        let work = Work {
-            receive: has_begun || event == 0 || is(Listener::Receive) || is(Listener::Retry),
-            transmit: has_begun || event == 1 || is(Listener::Transmit) || is(Listener::Retry),
-        };
-        if is(Listener::Events) {
-            self.take_events();
+        match (listener, vrings.last()) {
+            (Listener::Events, _) => self.take_events(),
+            (Listener::Control, Some(vring)) => {
+                if let Err(failure) = self.serve_control(vring) {
+                    (self.tell)(&format!("control queue: {failure}"));
+                }
+            }
+            _ => {}
         }
-        if let (2, Some(vring)) = (event, vrings.get(2)) {
-            if let Err(failure) = self.serve_control(vring) {
-                (self.tell)(&format!("control queue: {failure}"));
+        for (pair, vrings) in self.threads.pairs_of(thread).zip(vrings.chunks_exact(2)) {
+            let is = |it| has_begun || listener == it || listener == Listener::Retry(pair);
+            let work = Work {
+                receive: is(Listener::Receive(pair)),
+                transmit: is(Listener::Transmit(pair)),
+            };
+            if work.receive || work.transmit {
+                self.serve(work, vrings, pair);
             }
         }
-        self.serve(work, vrings, thread);
         Ok(())
     }
 }
 
 impl Device {
-    /// Looks whether the driver began or ended to use the rings of a thread; whether there is a new pair.
+    /// Looks whether the driver began or ended to use rings of a thread; whether it did, or there is a new pair.
     fn notice(&self, vrings: &[Vring], thread: usize) -> bool {
-        let in_use = vrings.len() >= 2
-            && vrings.iter().take(2).all(|vring| {
-                let state = vring.get_ref();
-                state.is_enabled() && state.get_queue().ready()
-            });
         let control = &mut *self.control();
-        if let Some(queue) = vrings.get(2) {
+        let rings = vrings.chunks_exact(2);
+        // The control queue has no partner.
+        if let [queue] = rings.remainder() {
             watch_control(control, queue);
         }
-        let changed = control.in_use.get(thread) != Some(&in_use);
-        if let Some(it) = control.in_use.get_mut(thread) {
-            *it = in_use;
+        let mut changed = false;
+        for (pair, rings) in self.threads.pairs_of(thread).zip(rings) {
+            let in_use = rings.iter().all(is_used);
+            if let Some(it) = control.in_use.get_mut(pair) {
+                changed |= *it != in_use;
+                *it = in_use;
+            }
         }
         let before = control.active;
         self.settle(control);
         changed || before != control.active
     }
 
-    fn serve(&self, work: Work, vrings: &[Vring], thread: usize) {
-        let Some(slot) = self.pairs.get(thread) else {
+    fn serve(&self, work: Work, vrings: &[Vring], pair: usize) {
+        let Some(slot) = self.pairs.get(pair) else {
             return;
         };
         let mut slot = lock(slot);
-        let Some(pair) = &mut *slot else {
+        let Some(active) = &mut *slot else {
             return;
         };
-        match pair.serve(work, vrings, &self.memory.memory()) {
+        match active.serve(work, vrings, &self.memory.memory()) {
             Ok(0) => {}
             Ok(refused) => {
                 self.refused.fetch_add(refused, Ordering::Relaxed);
             }
-            Err(failure) => (self.tell)(&format!("queue pair {thread}: {failure}")),
+            Err(failure) => (self.tell)(&format!("queue pair {pair}: {failure}")),
         }
     }
 }
 
 /// A driver with a control queue of ours begins with one pair, whatever rings it has set up.
 fn watch_control(control: &mut Control, queue: &Vring) {
-    let state = queue.get_ref();
-    if control.asked.is_none() && state.is_enabled() && state.get_queue().ready() {
+    if control.asked.is_none() && is_used(queue) {
         control.asked = Some(1);
     }
+}
+
+fn is_used(queue: &Vring) -> bool {
+    let state = queue.get_ref();
+    state.is_enabled() && state.get_queue().ready()
 }

@@ -4,6 +4,7 @@ mod channel;
 mod control_queue;
 mod frontend;
 mod pair;
+mod threads;
 
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,6 +24,7 @@ use crate::config_space::ConfigSpace;
 use crate::features;
 use channel::Channel;
 use pair::{Pair, Poller};
+use threads::{Listener, Threads};
 
 /// Guest memory as a frontend shares it, with the dirty pages that it wants to know.
 pub type Memory = GuestMemoryMmap<BitmapMmapRegion>;
@@ -38,16 +40,19 @@ pub struct DeviceOptions {
     pub pairs: Option<u16>,
     /// The NIC's address; the backend's if it has one, if `None`.
     pub mac: Option<MacAddr>,
+    /// Threads that serve the pairs, which are dealt to them in turn; one for each pair, if `None` or more than pairs.
+    pub threads: Option<u16>,
 }
 
 /// A virtio-net device behind a vhost-user connection: what [`vhost_user_backend::VhostUserDaemon`] serves.
 ///
-/// It has a thread for each queue pair, which `vhost-user-backend` makes. Backend and device outlive connections: a frontend that
+/// It has a thread for each queue pair, or [fewer](DeviceOptions::threads), which `vhost-user-backend` makes. Backend and device outlive connections: a frontend that
 /// comes back finds the same network. What goes wrong with a guest or a frontend is counted and told, and ends nothing.
 pub struct Device {
     capabilities: Capabilities,
     mac: Option<MacAddr>,
     pairs: Vec<Mutex<Option<Pair>>>,
+    threads: Threads,
     control: Mutex<Control>,
     memory: GuestMemoryAtomic<Memory>,
     refused: AtomicU64,
@@ -99,6 +104,7 @@ impl Device {
         Ok(Self {
             mac: options.mac.or(capabilities.mac),
             pairs: (0..pairs).map(|_| Mutex::new(None)).collect(),
+            threads: Threads::new(pairs, options.threads.unwrap_or(pairs)),
             control: Mutex::new(Control {
                 backend,
                 acknowledged: 0,
@@ -152,13 +158,13 @@ impl Device {
         // `vhost-user-backend` has a way of its own, which costs a descriptor for each thread of each connection for ever.
         let exit = control.exit.insert(EventFd::new(EFD_NONBLOCK)?);
         for thread in threads {
-            let event = self.event(Listener::Exit).into();
+            let event = self.threads.number(Listener::Exit).into();
             thread.register_listener(exit.as_raw_fd(), EventSet::IN, event)?;
         }
         control.pollers = threads.iter().map(Arc::downgrade).collect();
         let poller = Poller::new(&control, 0);
         if let (Some(source), Some(poller)) = (control.backend.events(), poller) {
-            poller.watch(source, self.event(Listener::Events));
+            poller.watch(source, self.threads.number(Listener::Events));
         }
         Ok(())
     }
@@ -168,7 +174,7 @@ impl Device {
         let mut control = self.control();
         self.reset(&mut control);
         if let (Some(source), Some(poller)) = (control.backend.events(), Poller::new(&control, 0)) {
-            poller.forget(source, self.event(Listener::Events));
+            poller.forget(source, self.threads.number(Listener::Events));
         }
         control.pollers.clear();
         control.channel = None;
@@ -208,7 +214,7 @@ impl Device {
         let mut slots: Vec<_> = self.pairs.iter().map(lock).collect();
         for (index, slot) in slots.iter_mut().enumerate() {
             if let Some(pair) = slot.take() {
-                pair.end(Poller::new(control, index).as_ref(), self);
+                pair.end(Poller::new(control, index).as_ref());
             }
         }
         control.active = 0;
@@ -224,8 +230,8 @@ impl Device {
                 control.active = wanted;
                 let longest = self.longest(with.header);
                 for (index, (slot, queues)) in slots.iter_mut().zip(pairs).enumerate() {
-                    let mut pair = Pair::new(queues, nic, longest);
-                    pair.begin(Poller::new(control, index).as_ref(), self);
+                    let mut pair = Pair::new((index, self.threads), queues, nic, longest);
+                    pair.begin(Poller::new(control, index).as_ref());
                     **slot = Some(pair);
                 }
             }
@@ -284,11 +290,6 @@ impl Device {
     fn queues(&self) -> usize {
         2 * self.pairs.len() + 1
     }
-
-    /// What a thread's poller calls something of ours: behind the queues' numbers and one more.
-    fn event(&self, listener: Listener) -> u16 {
-        u16::try_from(self.queues()).unwrap_or(u16::MAX - 8) + 1 + listener as u16
-    }
 }
 
 impl fmt::Debug for Device {
@@ -298,16 +299,6 @@ impl fmt::Debug for Device {
             .field("pairs", &self.pairs.len())
             .finish_non_exhaustive()
     }
-}
-
-/// What a thread waits for besides kicks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Listener {
-    Receive,
-    Transmit,
-    Retry,
-    Events,
-    Exit,
 }
 
 /// A panic of another thread leaves nothing half done that matters here: queues are set up anew, or go on where they were.

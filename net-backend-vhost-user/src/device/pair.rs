@@ -9,7 +9,7 @@ use vhost_user_backend::{VringEpollHandler, VringT};
 use vmm_sys_util::epoll::EventSet;
 use vmm_sys_util::timerfd::TimerFd;
 
-use super::{Control, Device, Listener, Memory, Vring};
+use super::{Control, Device, Listener, Memory, Threads, Vring};
 use crate::queue::{End, Failure, Receive, Transmit, Turn};
 
 /// Turns of each half before a thread looks at what else there is.
@@ -17,6 +17,8 @@ const ROUNDS: usize = 16;
 
 /// What a pair is made of while it is active.
 pub(super) struct Pair {
+    /// Which one it is, and of which threads one serves it.
+    place: (usize, Threads),
     receive: Receive,
     transmit: Transmit,
     /// For backends that cannot tell when there is room.
@@ -31,9 +33,15 @@ pub(super) struct Work {
 }
 
 impl Pair {
-    /// Of these halves, for a driver that negotiated `nic`, with frames of `longest` bytes at most.
-    pub(super) fn new(queues: QueuePair, nic: Features, longest: usize) -> Self {
+    /// The one at `place`, of these halves, for a driver that negotiated `nic`, with frames of `longest` bytes at most.
+    pub(super) fn new(
+        place: (usize, Threads),
+        queues: QueuePair,
+        nic: Features,
+        longest: usize,
+    ) -> Self {
         Self {
+            place,
             receive: Receive::new(queues.rx, nic.contains(Features::MRG_RXBUF), longest),
             transmit: Transmit::new(queues.tx),
             // Without one, a busy frame waits for the next kick.
@@ -43,34 +51,37 @@ impl Pair {
 
     /// Has the thread wait for what this needs, and look once: it may have been kicked when there was no pair yet, which another
     /// thread made.
-    pub(super) fn begin(&mut self, poller: Option<&Poller>, device: &Device) {
+    pub(super) fn begin(&mut self, poller: Option<&Poller>) {
         self.retry_after(Duration::ZERO);
-        self.each(|descriptor, interest, listener| {
+        self.each(|descriptor, interest, event| {
             if let Some(poller) = poller {
-                poller.add(descriptor, interest, device.event(listener));
+                poller.add(descriptor, interest, event);
             }
         });
     }
 
     /// Has it wait for that no more.
-    pub(super) fn end(self, poller: Option<&Poller>, device: &Device) {
-        self.each(|descriptor, interest, listener| {
+    pub(super) fn end(self, poller: Option<&Poller>) {
+        self.each(|descriptor, interest, event| {
             if let Some(poller) = poller {
-                poller.remove(descriptor, interest, device.event(listener));
+                poller.remove(descriptor, interest, event);
             }
         });
     }
 
-    fn each(&self, mut what: impl FnMut(RawFd, Interest, Listener)) {
+    fn each(&self, mut what: impl FnMut(RawFd, Interest, u16)) {
+        let (index, threads) = self.place;
         let halves = [
-            (self.receive.backend().source(), Listener::Receive),
-            (self.transmit.backend().source(), Listener::Transmit),
+            (self.receive.backend().source(), Listener::Receive(index)),
+            (self.transmit.backend().source(), Listener::Transmit(index)),
         ];
         for (source, listener) in halves {
-            what(source.descriptor.as_raw_fd(), source.interest, listener);
+            let event = threads.number(listener);
+            what(source.descriptor.as_raw_fd(), source.interest, event);
         }
         if let Some(timer) = &self.retry {
-            what(timer.as_raw_fd(), Interest::Readable, Listener::Retry);
+            let event = threads.number(Listener::Retry(index));
+            what(timer.as_raw_fd(), Interest::Readable, event);
         }
     }
 
@@ -149,9 +160,10 @@ fn turn(
 pub(super) struct Poller(Arc<VringEpollHandler<Arc<Device>>>);
 
 impl Poller {
-    /// That of a pair, while there is a connection.
+    /// That of the thread that serves a pair, while there is a connection.
     pub(super) fn new(control: &Control, pair: usize) -> Option<Self> {
-        let poller = control.pollers.get(pair)?;
+        let thread = pair.checked_rem(control.pollers.len())?;
+        let poller = control.pollers.get(thread)?;
         poller.upgrade().map(Self)
     }
 

@@ -77,9 +77,18 @@ fn a_ring_that_is_stopped_tells_how_far_it_came() {
 
 #[test]
 fn rings_that_are_disabled_wait() {
+    disable(&["loopback:?queues=2"]);
+}
+
+#[test]
+fn rings_that_are_disabled_wait_beside_others_of_their_thread() {
+    disable(&["--threads=1", "loopback:?queues=2"]);
+}
+
+fn disable(words: &[&str]) {
     let home = Home::new();
     let socket = home.path("socket");
-    let _program = home.serve(&socket, &["loopback:?queues=2"]);
+    let _program = home.serve(&socket, words);
     let looks = Looks {
         pairs: 2,
         features: Looks::default().features | Features::MQ,
