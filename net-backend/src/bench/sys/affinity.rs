@@ -1,4 +1,4 @@
-//! sched_getaffinity(2) and sched_setaffinity(2), of Linux and of FreeBSD.
+//! sched_getaffinity(2) and sched_setaffinity(2).
 
 use std::io::{self, ErrorKind};
 

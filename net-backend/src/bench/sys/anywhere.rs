@@ -1,4 +1,5 @@
-//! Systems that do not let a thread choose.
+//! Systems whose threads do not choose here. FreeBSD has calls for it, of which those that all versions have take a structure of their
+//! own: cpuset(1) does it for a whole program.
 
 use std::io::{self, ErrorKind};
 use std::num::NonZero;
@@ -11,6 +12,7 @@ pub(in super::super) fn usable() -> io::Result<usize> {
 
 /// Keeps this thread to so many: that is not possible.
 pub(in super::super) fn keep_to(_: usize) -> io::Result<()> {
-    let message = "this system does not let a thread choose its CPUs";
+    let message =
+        "on this system a thread does not choose its CPUs here; cpuset(1) does it on FreeBSD";
     Err(io::Error::new(ErrorKind::Unsupported, message))
 }
