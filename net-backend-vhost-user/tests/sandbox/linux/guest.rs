@@ -1,6 +1,8 @@
 //! A virtual machine: the frontend of a vhost-user connection, and the driver.
 
+use std::io::ErrorKind;
 use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::sleep;
@@ -45,7 +47,7 @@ struct Queue {
 }
 
 impl Guest {
-    /// Connects, and starts a driver that uses so many queue pairs.
+    /// Connects, and starts a driver that uses so many queue pairs. The socket is there a little before somebody listens on it.
     pub(crate) fn connect(path: &Path, pairs: usize) -> Result<Self, Failed> {
         let file = tempfile::tempfile()?;
         file.set_len(MEMORY)?;
@@ -54,7 +56,19 @@ impl Guest {
         let length = usize::try_from(MEMORY)?;
         let ranges = [(GuestAddress(0), length, Some(file))];
         let memory = Arc::new(GuestMemoryMmap::from_ranges_with_files(ranges)?);
-        let mut frontend = Frontend::connect(path, 5)?;
+        let begin = Instant::now();
+        let stream = loop {
+            match UnixStream::connect(path) {
+                Err(error)
+                    if error.kind() == ErrorKind::ConnectionRefused
+                        && begin.elapsed() < super::SOON =>
+                {
+                    sleep(Duration::from_millis(1));
+                }
+                connected => break connected?,
+            }
+        };
+        let mut frontend = Frontend::from_stream(stream, 5);
         frontend.set_owner()?;
         let offered = frontend.get_features()?;
         assert_eq!(offered & FEATURES, FEATURES);
