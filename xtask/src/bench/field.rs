@@ -1,5 +1,8 @@
 //! Who takes part in the sections that compare backends.
 
+use std::fmt;
+
+use net_backend::Uri;
 use net_backend::bench::LeftOut;
 
 use super::MakeCase;
@@ -67,6 +70,15 @@ pub(super) fn openable(uri: &str) -> String {
             format!("tap:bench%d{rest}")
         }
         _ => uri.to_owned(),
+    }
+}
+
+/// This URI with an IP MTU of so many bytes, unless it has one.
+pub(super) fn with_mtu(uri: Uri, mtu: impl fmt::Display) -> Uri {
+    let has_one = uri.pairs().any(|(key, _)| key == "mtu");
+    match has_one {
+        true => uri,
+        false => uri.with_option("mtu", mtu),
     }
 }
 

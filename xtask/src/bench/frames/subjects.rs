@@ -3,10 +3,10 @@
 use anyhow::{Context, Result};
 use net_backend::bench::Outcome;
 use net_backend::bench::frames::{Direction, Opened, Shape, Subject};
-use net_backend::{Environment, NetBackend, Uri};
+use net_backend::{Environment, Mtu, NetBackend, Uri};
 
 use super::super::case::boxed;
-use super::super::field::openable;
+use super::super::field::{openable, with_mtu};
 use super::{datagrams, memory, switch, tap, tun_rs, veth};
 
 /// What is at the far end of a backend.
@@ -84,10 +84,9 @@ pub(super) fn open(uri: &str, shape: Shape) -> Result<Box<dyn NetBackend>> {
 }
 
 fn long_enough(uri: Uri, shape: Shape) -> Uri {
-    let has_mtu = uri.pairs().any(|(key, _)| key == "mtu");
-    match has_mtu || shape.mtu() == net_backend::Mtu::ETHERNET {
-        true => uri,
-        false => uri.with_option("mtu", shape.mtu()),
+    match shape.mtu() {
+        Mtu::ETHERNET => uri,
+        mtu => with_mtu(uri, mtu),
     }
 }
 

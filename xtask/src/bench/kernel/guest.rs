@@ -5,9 +5,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
-use net_backend::{Environment, Features, MacAddr, Uri};
+use net_backend::{Environment, Features, MacAddr};
 use net_backend_tap::testing::{Interface, NetworkNamespace};
 
+use super::super::field::with_mtu;
 use super::client::{self, PATIENCE};
 use super::entrant::MTU;
 use super::peer::{Peer, TAP};
@@ -62,7 +63,10 @@ impl Guest {
             interface.set_mac(MAC)?;
             Ok(tap)
         })?;
-        let uri = with_mtu(uri.parse()?, mtu);
+        let uri = match mtu {
+            MTU => uri.parse()?,
+            mtu => with_mtu(uri.parse()?, mtu),
+        };
         let slirp = net_backend::open_uri(&uri, &Environment::default())
             .with_context(|| format!("cannot open {uri}"))?;
         let cable = Cable::new(tap, slirp, offloads)?;
@@ -199,14 +203,6 @@ fn set_up(interface: &Interface, address: Ipv4Addr) -> Result<()> {
 }
 
 /// Whether there is a way to the host in the network of this thread.
-fn with_mtu(uri: Uri, mtu: u16) -> Uri {
-    let has_one = uri.pairs().any(|(key, _)| key == "mtu");
-    match has_one || mtu == MTU {
-        true => uri,
-        false => uri.with_option("mtu", mtu),
-    }
-}
-
 fn is_configured() -> bool {
     let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0));
     // Nothing is sent by that.
