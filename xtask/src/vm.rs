@@ -7,7 +7,7 @@ mod kernel;
 mod module;
 mod netmap;
 mod nic;
-mod page;
+pub(crate) mod page;
 mod pattern;
 mod plan;
 mod programs;

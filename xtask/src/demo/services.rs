@@ -1,7 +1,6 @@
 //! What a guest does first: looks up a name, fetches a page.
 
-use std::io::{Read, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -9,6 +8,7 @@ use anyhow::{Context, Result, bail};
 use net_backend_tap::testing::NetworkNamespace;
 
 use super::traffic::{PATIENCE, connect};
+use crate::vm::page;
 
 /// How long a resolver may take.
 const RESOLVER: Duration = Duration::from_secs(2);
@@ -30,7 +30,7 @@ impl Server {
     pub(super) fn new(address: impl Into<IpAddr>, port: u16, text: &'static str) -> Result<Self> {
         let listener = TcpListener::bind((address.into(), port))?;
         let port = listener.local_addr()?.port();
-        let thread = thread::spawn(move || serve(listener.accept()?.0, text));
+        let thread = thread::spawn(move || page::serve(&listener.accept()?.0, PATIENCE, text));
         Ok(Self { port, thread })
     }
 
@@ -47,51 +47,13 @@ impl Server {
     }
 }
 
-fn serve(mut stream: TcpStream, text: &str) -> Result<()> {
-    stream.set_read_timeout(Some(PATIENCE))?;
-    read_until(&mut stream, |request| request.ends_with(b"\r\n\r\n"))?;
-    let length = text.len();
-    write!(
-        stream,
-        "HTTP/1.0 200 OK\r\nContent-Length: {length}\r\n\r\n{text}"
-    )?;
-    Ok(())
-}
-
-/// Fetches the page of a server over a connection to it; its content.
-///
-/// # Errors
-///
-/// If it does not come.
-pub(super) fn fetch(mut stream: TcpStream) -> Result<String> {
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.write_all(b"GET / HTTP/1.0\r\n\r\n")?;
-    let answer = read_until(&mut stream, |_| false)?;
-    let answer = String::from_utf8_lossy(&answer).into_owned();
-    match answer.split_once("\r\n\r\n") {
-        Some((head, content)) if head.contains(" 200 ") => Ok(content.to_owned()),
-        _ => bail!("no page, but {answer:?}"),
-    }
-}
-
 /// Fetches the page of a server from a network.
 ///
 /// # Errors
 ///
-/// As [`fetch`].
+/// As [`page::fetch`].
 pub(super) fn fetch_from(network: &NetworkNamespace, address: SocketAddr) -> Result<String> {
-    fetch(connect(network, address)?)
-}
-
-fn read_until(stream: &mut TcpStream, is_all: impl Fn(&[u8]) -> bool) -> Result<Vec<u8>> {
-    let (mut all, mut chunk) = (Vec::new(), [0; 1024]);
-    while !is_all(&all) {
-        match stream.read(&mut chunk)? {
-            0 => break,
-            length => all.extend_from_slice(chunk.get(..length).unwrap_or_default()),
-        }
-    }
-    Ok(all)
+    page::fetch(&connect(network, address)?, PATIENCE)
 }
 
 /// Asks a name server from a network for an address of IPv4; `None` if it has none.

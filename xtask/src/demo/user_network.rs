@@ -10,10 +10,11 @@ use net_backend::Features;
 use net_backend_tap::testing::Lease;
 
 use super::guest::{Guest, HOST, HOST6, PORT, URI};
+use super::say;
 use super::services::{Server, fetch_from, look_up};
 use super::table::Table;
-use super::traffic::{connect, echo, flow};
-use super::{say, services};
+use super::traffic::{PATIENCE, connect, echo, flow};
+use crate::vm::page;
 
 /// A name that everybody may use (RFC 2606), and that has an address.
 const NAME: &str = "example.com";
@@ -140,7 +141,7 @@ fn forwarded(guest: &Guest, row: &Rows<'_>) -> Result<()> {
     let server = guest.network.run(listen)?;
     let start = Instant::now();
     let stream = std::net::TcpStream::connect(guest.forwarded)?;
-    let text = services::fetch(stream)?;
+    let text = page::fetch(&stream, PATIENCE)?;
     let address = guest.forwarded;
     row.say(
         "hostfwd",

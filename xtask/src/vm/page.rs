@@ -2,31 +2,30 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::time::Duration;
 
 use anyhow::{Result, bail};
 
-use super::pattern::PATIENCE;
-
-/// Serves a page to a client.
+/// Serves a page to a client, which may keep silent for so long.
 ///
 /// # Errors
 ///
 /// If it does not ask, or goes away.
-pub(crate) fn serve(mut stream: &TcpStream, text: &str) -> Result<()> {
-    stream.set_read_timeout(Some(PATIENCE))?;
+pub(crate) fn serve(mut stream: &TcpStream, patience: Duration, text: &str) -> Result<()> {
+    stream.set_read_timeout(Some(patience))?;
     read_until(&mut stream, |request| request.ends_with(b"\r\n\r\n"))?;
     let length = text.len();
     let answer = format!("HTTP/1.0 200 OK\r\nContent-Length: {length}\r\n\r\n{text}");
     Ok(stream.write_all(answer.as_bytes())?)
 }
 
-/// Fetches the page of a server; its content.
+/// Fetches the page of a server, which may keep silent for so long; its content.
 ///
 /// # Errors
 ///
 /// If it does not come.
-pub(crate) fn fetch(mut stream: &TcpStream) -> Result<String> {
-    stream.set_read_timeout(Some(PATIENCE))?;
+pub(crate) fn fetch(mut stream: &TcpStream, patience: Duration) -> Result<String> {
+    stream.set_read_timeout(Some(patience))?;
     stream.write_all(b"GET / HTTP/1.0\r\n\r\n")?;
     let answer = read_until(&mut stream, |_| false)?;
     let answer = String::from_utf8_lossy(&answer).into_owned();

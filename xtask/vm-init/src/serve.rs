@@ -13,6 +13,7 @@ use rustix::system::{RebootCommand, reboot};
 use rustix::termios::tcdrain;
 
 use crate::agent::{Answer, GREETING, Line, PORT, Request, Transfer};
+use crate::pattern::PATIENCE;
 use crate::sys::ethtool;
 use crate::{page, pattern};
 
@@ -21,9 +22,6 @@ const NIC: &str = "eth0";
 
 /// Where the NIC's driver is told.
 const DRIVER: &str = "/sys/bus/virtio/drivers/virtio_net";
-
-/// How long anything may take to come; long, because the guest may be slow and the machine busy.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How often it is looked.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -66,7 +64,7 @@ fn say(port: &mut File, line: &Line) -> Result<()> {
 fn serve_pages(listener: &TcpListener) {
     for stream in listener.incoming().flatten() {
         // Whoever asked notices.
-        thread::spawn(move || drop(page::serve(&stream, GREETING)));
+        thread::spawn(move || drop(page::serve(&stream, PATIENCE, GREETING)));
     }
 }
 
@@ -84,7 +82,7 @@ impl Agent {
             Request::Lease => lease(&nic),
             Request::Ipv6 { global } => ipv6(&nic, global),
             Request::Ping { address, payload } => ping(address, payload),
-            Request::Page(address) => Ok(Answer::Text(page::fetch(&connect(address)?)?)),
+            Request::Page(address) => Ok(Answer::Text(page::fetch(&connect(address)?, PATIENCE)?)),
             Request::Transfer(transfers) => transfer_all(transfers),
             Request::Carrier(wanted) => carrier(wanted),
             Request::Driver(bound) => self.driver(bound),

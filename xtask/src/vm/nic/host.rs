@@ -139,7 +139,7 @@ impl Host {
     pub(super) fn fetch(&self) -> Result<String> {
         let address = SocketAddr::from(([127, 0, 0, 1], FORWARDED));
         let connect = move || TcpStream::connect_timeout(&address, pattern::PATIENCE);
-        page::fetch(&self.network.run(connect)?)
+        page::fetch(&self.network.run(connect)?, pattern::PATIENCE)
     }
 }
 

@@ -139,7 +139,7 @@ pub(super) fn transfer(session: &mut Session<'_>, ipv6: bool, flows: &[Flow]) ->
 }
 
 fn fetch(session: &mut Session<'_>, ipv6: bool) -> Result<()> {
-    let serve = |stream: &_| page::serve(stream, FROM_HOST);
+    let serve = |stream: &_| page::serve(stream, pattern::PATIENCE, FROM_HOST);
     let (address, service) = session.host.serve(ipv6, serve)?;
     let Answer::Text(text) = session.ask(&Request::Page(address))? else {
         bail!("no page");
