@@ -31,13 +31,12 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
-use net_backend::bench::{Bench, LeftOut, Machine, Part, Plan, Report};
+use net_backend::bench::{Bench, Cpus, LeftOut, Machine, Part, Plan, Report};
 
 use crate::demo::optimized;
 use crate::needs::{self, Need};
 use case::{Adapted, Case};
 use field::{Field, Section};
-use machine::Cpus;
 use output::{Judgement, Progress};
 use parts::PartOptions;
 use publish::Publication;
@@ -184,7 +183,8 @@ impl Options {
 
     /// What a process measures.
     fn measure(&self, cpus: &Cpus) -> Result<Part> {
-        cpus.keep_to(self.cpus)?;
+        cpus.keep_to(self.cpus)
+            .with_context(|| format!("--cpus {}", self.cpus))?;
         let mut plan = self.plan();
         plan.rounds = self.part.part_rounds;
         let (sections, mut left_out) = self.sections(cpus);

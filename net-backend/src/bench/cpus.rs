@@ -4,21 +4,52 @@ use std::io;
 
 use super::sys;
 
+/// CPUs that a thread may use. Whoever keeps this may keep the thread to fewer of them, and to more of them again.
+#[derive(Clone, Debug)]
+pub struct Cpus(sys::Set);
+
+impl Cpus {
+    /// Those that this thread may use at this time.
+    ///
+    /// # Errors
+    ///
+    /// If the system does not say.
+    pub fn usable() -> io::Result<Self> {
+        sys::Set::usable().map(Self)
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.0.count()
+    }
+
+    /// Keeps this thread, and those and the processes that it makes from now on, to `count` of these: the last ones, which have
+    /// the least interrupts to serve.
+    ///
+    /// # Errors
+    ///
+    /// If there are not so many, or `count` is 0; if the system refuses, or is not Linux (sched_setaffinity(2)). On FreeBSD
+    /// cpuset(1) does it for a whole program.
+    pub fn keep_to(&self, count: usize) -> io::Result<()> {
+        self.0.keep_to(count)
+    }
+}
+
 /// How many CPUs this thread may use, and those and the processes that it makes from now on; 1 where the system does not say.
 #[must_use]
 pub fn usable_cpus() -> usize {
-    sys::usable().unwrap_or(1).max(1)
+    Cpus::usable().map_or(1, |it| it.count().max(1))
 }
 
-/// Keeps this thread, and those and the processes that it makes from now on, to `count` of the CPUs that it may use: the last
-/// ones, which have the least interrupts to serve. Goals are for one.
+/// Keeps this thread, and those and the processes that it makes from now on, to `count` of the CPUs that it may use. Goals are for
+/// one.
 ///
 /// # Errors
 ///
-/// If it may not use so many, or `count` is 0; if the system refuses, or is not Linux (sched_setaffinity(2)). On FreeBSD cpuset(1)
-/// does it for a whole program.
+/// As [`Cpus::usable`] and [`Cpus::keep_to`].
 pub fn keep_to_cpus(count: usize) -> io::Result<()> {
-    sys::keep_to(count)
+    Cpus::usable()?.keep_to(count)
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ pub use case::{Case, Clock, Contestant, Outcome, Pair, Role, Stuck, Unavailable,
 pub use clock::{process_time, thread_time};
 pub use compare::{Change, Changes, Measure};
 pub use control::Controls;
-pub use cpus::{keep_to_cpus, usable_cpus};
+pub use cpus::{Cpus, keep_to_cpus, usable_cpus};
 pub use engine::{Bench, Plan, Progress};
 pub use goals::{Goals, Rule, Unjudged, Unused};
 pub use machine::Machine;

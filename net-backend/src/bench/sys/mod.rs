@@ -6,6 +6,6 @@ mod affinity;
 mod anywhere;
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
-pub(super) use affinity::{keep_to, usable};
+pub(super) use affinity::Set;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub(super) use anywhere::{keep_to, usable};
+pub(super) use anywhere::Set;
