@@ -39,8 +39,8 @@ fn reproduce(command: &str) -> String {
     format!(
         "This page, its figures and its plots were written by the command below. What is changed by hand is lost with the next run.\n\n\
          ```sh\n{}\n```\n\n\
-         `--setup` installs what is compared (on Debian), `--peers` lets other programs take part, `--quick` is a first look in two minutes instead of \
-         twenty. `cargo xtask bench 'slirp:' 'tap:'` measures only what is named. `--json FILE` keeps the figures, and `--compare FILE` shows later what changed \
+         `--setup` installs what is compared (on Debian), `--peers` lets other programs take part, `--quick` is a first look in two minutes instead of a quarter \
+         of an hour. `cargo xtask bench 'slirp:' 'tap:'` measures only what is named. `--json FILE` keeps the figures, and `--compare FILE` shows later what changed \
          beyond noise. A VMM measures its own backend with the module `net_backend::bench`. `cargo xtask bench --help` has the rest.",
         command.replace("```", "")
     )
